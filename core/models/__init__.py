@@ -1,0 +1,38 @@
+from core.models.access import ObservationAccess, OrganizationAccess, PatientAccess, StudyAccess
+from core.models.audit import AuditEvent
+from core.models.code import CodeableConcept
+from core.models.consent import ConsentHistory, StudyPatientScopeConsent
+from core.models.data_source import DataSource, DataSourceSupportedScope
+from core.models.observation import Observation, ObservationIdentifier
+from core.models.organization import Organization
+from core.models.patient import Patient, PatientIdentifier, PatientOrganization
+from core.models.practitioner import Practitioner, PractitionerOrganization
+from core.models.study import Study, StudyClient, StudyDataSource, StudyPatient, StudyScopeRequest
+from core.models.user import User
+
+__all__ = [
+    "AuditEvent",
+    "CodeableConcept",
+    "ConsentHistory",
+    "DataSource",
+    "DataSourceSupportedScope",
+    "Observation",
+    "ObservationAccess",
+    "ObservationIdentifier",
+    "Organization",
+    "OrganizationAccess",
+    "Patient",
+    "PatientAccess",
+    "PatientIdentifier",
+    "PatientOrganization",
+    "Practitioner",
+    "PractitionerOrganization",
+    "Study",
+    "StudyAccess",
+    "StudyClient",
+    "StudyDataSource",
+    "StudyPatient",
+    "StudyPatientScopeConsent",
+    "StudyScopeRequest",
+    "User",
+]

@@ -1,0 +1,19 @@
+from django.db import models
+
+OPEN_MHEALTH = "https://w3id.org/openmhealth"
+IEEE_1752 = "https://w3id.org/ieee1752"
+
+
+class CodeableConcept(models.Model):
+    """One kind of data: the vocabulary of scopes that studies request and patients consent to."""
+
+    coding_system = models.CharField(max_length=255)
+    coding_code = models.CharField(max_length=255)
+    text = models.CharField(max_length=255)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["coding_system", "coding_code"], name="code_unique_in_system")]
+
+    def __str__(self) -> str:
+        return self.text

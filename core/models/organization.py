@@ -1,0 +1,54 @@
+from typing import Self
+
+from django.db import models
+
+from core.models.access import OrganizationAccess
+from core.policy.permissions import Permission
+from core.policy.principal import Principal
+
+
+class OrganizationQuerySet(models.QuerySet["Organization"]):
+    def visible_to(self, principal: Principal, permission: Permission = Permission.ORGANIZATION_READ) -> Self:
+        return self.filter(OrganizationAccess.reaching(principal, permission, organization_id="pk"))
+
+
+class Organization(models.Model):
+    """FHIR R5 Organization. `part_of` makes a tree; a trigger refuses a loop."""
+
+    class Type(models.TextChoices):
+        """http://terminology.hl7.org/CodeSystem/organization-type, and what studies need beside it."""
+
+        ROOT = "root", "ROOT"
+        PROVIDER = "prov", "Healthcare Provider"
+        DEPARTMENT = "dept", "Hospital Department"
+        TEAM = "team", "Organizational team"
+        GOVERNMENT = "govt", "Government"
+        INSURANCE = "ins", "Insurance Company"
+        PAYER = "pay", "Payer"
+        EDUCATION = "edu", "Educational Institute"
+        RELIGIOUS = "reli", "Religious Institution"
+        RESEARCH_SPONSOR = "crs", "Clinical Research Sponsor"
+        COMMUNITY = "cg", "Community Group"
+        BUSINESS = "bus", "Non-Healthcare Business or Corporation"
+        OTHER = "other", "Other"
+        LABORATORY = "laboratory", "Laboratory"
+        IMAGING = "imaging", "Imaging Center"
+        PHARMACY = "pharmacy", "Pharmacy"
+        NETWORK = "health-information-network", "Health Information Network"
+        AGGREGATOR = "health-data-aggregator", "Health Data Aggregator"
+
+    name = models.CharField(max_length=255)
+    type = models.CharField(max_length=32, choices=Type)
+    part_of = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="children")
+    last_updated = models.DateTimeField(auto_now=True)
+
+    objects = OrganizationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(condition=~models.Q(part_of=models.F("id")), name="organization_not_part_of_itself"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,44 @@
+from django.db import models
+
+from core.policy.roles import PRACTITIONER_ROLES
+
+ROLE_CHOICES = [(role.code, f"{role.code}: {role.sentence}") for role in PRACTITIONER_ROLES]
+
+
+class Practitioner(models.Model):
+    """FHIR R5 Practitioner: a user who works for organizations."""
+
+    user = models.OneToOneField("core.User", models.CASCADE, related_name="practitioner")
+    identifier = models.CharField(max_length=255, blank=True)
+    name_family = models.CharField(max_length=255, blank=True)
+    name_given = models.CharField(max_length=255, blank=True)
+    birth_date = models.DateField(null=True, blank=True)
+    telecom_phone = models.CharField(max_length=64, blank=True)
+    last_updated = models.DateTimeField(auto_now=True)
+    organizations = models.ManyToManyField("core.Organization", through="PractitionerOrganization")
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.name_given} {self.name_family}".strip() or f"Practitioner {self.pk}"
+
+
+class PractitionerOrganization(models.Model):
+    """A membership with its role (FHIR R5 PractitionerRole)."""
+
+    practitioner = models.ForeignKey(Practitioner, models.CASCADE, related_name="memberships")
+    organization = models.ForeignKey("core.Organization", models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=16, choices=ROLE_CHOICES)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["practitioner", "organization"], name="practitioner_once_per_organization"),
+            models.CheckConstraint(
+                condition=models.Q(role__in=[role.code for role in PRACTITIONER_ROLES]), name="practitioner_role_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.practitioner} is {self.role} of {self.organization}"

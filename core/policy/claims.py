@@ -1,0 +1,72 @@
+"""`jhe_permissions` and its neighbours: written by the provider, read by the MCP server, in one place.
+
+    {"sub": "10002", "user_type": "practitioner", "user_id": 10002,
+     "jhe_permissions": {"studies": [30001], "organizations": [{"id": 20003, "name": "…", "role": "manager"}],
+                         "truncated": false}}
+
+A patient's token has no `jhe_permissions`. Past MAX_STUDIES or MAX_ORGANIZATIONS the lists are cut, so that the
+token still fits a request header, and `truncated` is true.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from core.policy.errors import NotAuthenticated
+from core.policy.principal import OrganizationRole, Principal, TokenLimits, UserType
+
+MAX_STUDIES = 200
+MAX_ORGANIZATIONS = 50
+
+
+def claims_for(
+    user_id: int, user_type: UserType, studies: Iterable[int], organizations: Iterable[OrganizationRole]
+) -> dict[str, Any]:
+    """The claims of one person. `studies` and `organizations` are what the access views give them, in any order."""
+    claims: dict[str, Any] = {"user_type": user_type.value, "user_id": user_id}
+    if user_type is UserType.PRACTITIONER:
+        claims["jhe_permissions"] = _permissions(sorted(studies), sorted(organizations, key=lambda o: o.id))
+    return claims
+
+
+def _permissions(studies: list[int], organizations: list[OrganizationRole]) -> dict[str, Any]:
+    return {
+        "studies": studies[:MAX_STUDIES],
+        "organizations": [{"id": o.id, "name": o.name, "role": o.role} for o in organizations[:MAX_ORGANIZATIONS]],
+        "truncated": len(studies) > MAX_STUDIES or len(organizations) > MAX_ORGANIZATIONS,
+    }
+
+
+def principal_from(claims: Mapping[str, Any], *, token_key: str) -> Principal:
+    """The person behind verified claims. Raises NotAuthenticated when the claims are not ours to read."""
+    try:
+        user_id = _integer(claims["user_id"])
+        if claims["sub"] != str(user_id):
+            raise NotAuthenticated("The token names two different people.")
+        return Principal(
+            user_id=user_id,
+            user_type=UserType(claims["user_type"]),
+            client_id=str(claims.get("client_id") or claims.get("azp") or ""),
+            scopes=frozenset(str(claims.get("scope", "")).split()),
+            token_key=token_key,
+            limits=_limits(claims.get("jhe_permissions")),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise NotAuthenticated("The token does not carry this exchange's claims: log in again.") from error
+
+
+def _limits(permissions: Mapping[str, Any] | None) -> TokenLimits | None:
+    if permissions is None:
+        return None
+    return TokenLimits(
+        studies=frozenset(_integer(study) for study in permissions["studies"]),
+        organizations=tuple(
+            OrganizationRole(_integer(o["id"]), str(o["name"]), str(o["role"])) for o in permissions["organizations"]
+        ),
+        truncated=permissions["truncated"] is not False,
+    )
+
+
+def _integer(value: Any) -> int:
+    if type(value) is not int:  # bool is an int to isinstance, and no id
+        raise TypeError
+    return value

@@ -1,0 +1,38 @@
+"""Every error the project raises on purpose; each door turns them into its own words, once.
+
+DomainError
+├── NotAuthenticated     who you are is not established (REST 401, MCP 401)
+├── NotVisible           it does not exist, or you may not see it: the same answer (404)
+├── PermissionDenied     you may see it, but not do this with it (403)
+├── InvalidInput         the request itself is wrong; says what would be right (400)
+├── Conflict             the request is right, but not in this state (409)
+└── Unavailable          a part that is needed does not answer; try again (503)
+"""
+
+
+class DomainError(Exception):
+    """A sentence for the person who asked; never holds patient data, tokens or secrets."""
+
+
+class NotAuthenticated(DomainError):  # noqa: N818 - the field's own words, without "Error"
+    pass
+
+
+class NotVisible(DomainError):  # noqa: N818
+    pass
+
+
+class PermissionDenied(DomainError):  # noqa: N818
+    pass
+
+
+class InvalidInput(DomainError):  # noqa: N818
+    pass
+
+
+class Conflict(DomainError):  # noqa: N818
+    pass
+
+
+class Unavailable(DomainError):  # noqa: N818
+    pass

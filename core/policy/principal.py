@@ -1,0 +1,36 @@
+"""Who is asking, as a door established it. Frozen: nobody gains a right on the way."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class UserType(StrEnum):
+    PATIENT = "patient"
+    PRACTITIONER = "practitioner"
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationRole:
+    id: int
+    name: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLimits:
+    """What `jhe_permissions` says. It may refuse early and never grants; `truncated` narrows nothing."""
+
+    studies: frozenset[int] = frozenset()
+    organizations: tuple[OrganizationRole, ...] = ()
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    user_id: int
+    user_type: UserType
+    client_id: str = ""
+    scopes: frozenset[str] = frozenset()
+    token_key: str = field(default="", repr=False)
+    """Finds the token in `access_token`: SHA-256 (hex) of an access token, or the `jti` of an ID token."""
+    limits: TokenLimits | None = None

@@ -1,0 +1,60 @@
+"""Who can do what: role -> permissions. On which rows is the access views' part (core/sql).
+
+Roles of practitioners are per organization and do not inherit down the organization tree.
+`superuser`, `participant` and `self` are given by the access views, never stored.
+"""
+
+from dataclasses import dataclass
+
+from core.policy.permissions import Permission as Can
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    code: str
+    sentence: str
+    permissions: frozenset[Can]
+
+
+_READ = frozenset(
+    {
+        Can.CONSENT_READ,
+        Can.OBSERVATION_READ,
+        Can.ORGANIZATION_READ,
+        Can.PATIENT_READ,
+        Can.PRACTITIONER_READ,
+        Can.STUDY_READ,
+    }
+)
+_CARE = _READ | {Can.CONSENT_WRITE, Can.ENROLMENT_MANAGE, Can.PATIENT_MANAGE, Can.STUDY_MANAGE}
+_MANAGE = _CARE | {Can.ACCESS_LOG_READ, Can.ORGANIZATION_MANAGE, Can.PRACTITIONER_MANAGE, Can.TOKEN_MANAGE}
+
+VIEWER = Role("viewer", "Reads the organization's studies, patients and consented data.", _READ)
+MEMBER = Role("member", "Also manages patients, studies and enrolments.", _CARE)
+MANAGER = Role("manager", "Also manages practitioners, sub-organizations and tokens.", _MANAGE)
+SUPERUSER = Role("superuser", "Manages everything; observations stay gated by consent.", _MANAGE)
+PARTICIPANT = Role("participant", "A patient enrolled in the study.", frozenset({Can.STUDY_READ}))
+SELF = Role(
+    "self",
+    "The patient whose data it is.",
+    frozenset(
+        {
+            Can.ACCESS_LOG_READ,
+            Can.CONSENT_READ,
+            Can.CONSENT_WRITE,
+            Can.OBSERVATION_READ,
+            Can.OBSERVATION_WRITE,
+            Can.PATIENT_READ,
+        }
+    ),
+)
+
+PRACTITIONER_ROLES = (VIEWER, MEMBER, MANAGER)
+"""The roles that an organization gives; the other three follow from who somebody is."""
+
+ALL_ROLES = (*PRACTITIONER_ROLES, SUPERUSER, PARTICIPANT, SELF)
+
+
+def roles_granting(permission: Can) -> list[str]:
+    """The role codes that include a permission, for `role = ANY(...)` against an access view."""
+    return [role.code for role in ALL_ROLES if permission in role.permissions]

@@ -1,0 +1,44 @@
+"""Where secrets and the database come from: the environment, or in development something made on first start."""
+
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from jhe import env
+
+
+def secret_key() -> str:
+    """Django's SECRET_KEY. Required in production; in development made once and kept in the data directory."""
+    if env.SECRET_KEY:
+        return env.SECRET_KEY
+    if not env.DEBUG:
+        raise SystemExit("Configuration: SECRET_KEY is required when DEBUG is off: set it to 50 random characters.")
+    return keep("secret_key", lambda: secrets.token_urlsafe(50))
+
+
+def database_url() -> str:
+    """DATABASE_URL, or in development the address of the embedded PostgreSQL (manage.py starts it)."""
+    if env.DATABASE_URL:
+        return env.DATABASE_URL
+    if not env.DEBUG:
+        raise SystemExit("Configuration: DATABASE_URL is required when DEBUG is off: postgres://user:…@host/name.")
+    from jhe import embedded  # a development package: production installs without it
+
+    return embedded.database_url(env.DATA_DIR)
+
+
+def keep(name: str, make: Callable[[], str]) -> str:
+    """The text kept under a name in the data directory, readable by its owner alone; made if it is not there."""
+    path: Path = env.DATA_DIR / name
+    if not path.exists():
+        env.DATA_DIR.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f"{name}.{secrets.token_hex(4)}")
+        temporary.touch(mode=0o600)
+        temporary.write_text(make())
+        try:
+            path.hardlink_to(temporary)  # two processes may start at once: the first one's stays
+        except FileExistsError:
+            pass
+        finally:
+            temporary.unlink()
+    return path.read_text()

@@ -1,0 +1,50 @@
+"""Every environment variable of the web service, read once and with advice when it is wrong."""
+
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import urlsplit
+
+from environs import Env, EnvError, validate
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+_env = Env()
+
+
+def _refuse(sentence: str) -> NoReturn:
+    raise SystemExit(f"Configuration: {sentence}")
+
+
+def _origin(name: str, default: str) -> str:
+    value: str = _env.str(name, default)
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query or parts.fragment:
+        _refuse(f"{name} must be an origin such as https://jhe.example.org, without a path or a trailing slash.")
+    return value
+
+
+def _url(name: str, default: str) -> str:
+    value: str = _env.str(name, default)
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+        _refuse(f"{name} must be an absolute URL such as https://mcp.example.org/mcp.")
+    return value
+
+
+try:
+    DEBUG: bool = _env.bool("DEBUG", True)
+    DATA_DIR: Path = Path(_env.str("JHE_DATA_DIR", str(BASE_DIR / ".data"))).resolve()
+    WEB_PORT: int = _env.int("JHE_PORT", 8000, validate=validate.Range(1, 65535))
+    MCP_PORT: int = _env.int("MCP_PORT", 8001, validate=validate.Range(1, 65535))
+    DATABASE_URL: str = _env.str("DATABASE_URL", "")
+    SECRET_KEY: str = _env.str("SECRET_KEY", "")
+    OIDC_RSA_PRIVATE_KEY: str = _env.str("OIDC_RSA_PRIVATE_KEY", "")
+    ALLOWED_HOSTS: list[str] = _env.list("ALLOWED_HOSTS", [])
+except EnvError as error:
+    _refuse(f"{error} Correct the environment variable and start again.")
+
+BASE_URL = _origin("JHE_BASE_URL", f"http://localhost:{WEB_PORT}")
+"""The public origin of the web service, and the OAuth issuer, byte for byte."""
+
+MCP_URL = _url("JHE_MCP_URL", f"http://localhost:{MCP_PORT}/mcp")
+"""The public URL of the MCP endpoint, and the resource that its tokens are for (RFC 8707)."""
