@@ -1,0 +1,15 @@
+#!/bin/sh
+# Debian packages that some tests need; without them those tests skip. Does nothing when all are there.
+packages="r-base-core"
+
+missing=""
+for package in $packages; do
+    dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"
+done
+[ -z "$missing" ] && exit 0
+
+if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+    echo "Installing$missing"
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing >/dev/null && exit 0
+fi
+echo "The tests that need$missing will skip; to run them too: apt-get install$missing (as root, on Debian)." >&2
