@@ -1,0 +1,73 @@
+"""The one way in for observations, single or many, from every door and import."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.db import connection, transaction
+
+from core import sql
+from core.models import Observation
+from core.open_mhealth import effective_time, scalar
+
+_RECORD = (Path(sql.__file__).parent / "record_observations.sql").read_text()
+
+
+@dataclass(frozen=True, slots=True)
+class NewObservation:
+    """A data point to record. `code` is the coding's code (`omh:blood-glucose:4.0`), `code_id` its row.
+
+    `identifiers` are (system, value) pairs; what comes again under one of them is not recorded twice.
+    """
+
+    patient_id: int
+    code_id: int
+    code: str
+    data_point: Mapping[str, Any]
+    identifiers: tuple[tuple[str, str], ...] = ()
+    data_source_id: int | None = None
+    status: str = Observation.Status.FINAL
+
+
+def record_observations(*, observations: Sequence[NewObservation]) -> dict[int, int]:
+    """Record a batch in one statement: all of it, or on an error nothing.
+
+    Returns {place in the batch: id} of what was recorded; a place that is missing was known already. Whether the
+    sender may write, and whether the patient consents, is the caller's question. Raises InvalidInput for a time
+    that cannot be.
+    """
+    if not observations:
+        return {}
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_RECORD, _columns(observations))
+        rows = cursor.fetchall()
+        half_claimed = [id_ for id_, _, is_recorded in rows if not is_recorded]
+        if half_claimed:
+            cursor.execute("DELETE FROM core_observationidentifier WHERE observation_id = ANY(%s)", [half_claimed])
+    return {place: id_ for id_, place, is_recorded in rows if is_recorded}
+
+
+def _columns(observations: Sequence[NewObservation]) -> dict[str, list[Any]]:
+    times = [effective_time(o.data_point) for o in observations]
+    quantities = [scalar(o.code, o.data_point["body"]) for o in observations]
+    # One observation may name an identifier twice; it is one claim.
+    identifiers = [sorted(set(o.identifiers)) for o in observations]
+    flat = [(place, *pair) for place, pairs in enumerate(identifiers, start=1) for pair in pairs]
+    return {
+        "patient_ids": [o.patient_id for o in observations],
+        "code_ids": [o.code_id for o in observations],
+        "data_source_ids": [o.data_source_id for o in observations],
+        "statuses": [str(o.status) for o in observations],
+        "starts": [t.start for t in times],
+        "ends": [t.end for t in times],
+        "offsets": [t.utc_offset_minutes for t in times],
+        "values": [q.value if q else None for q in quantities],
+        "units": [q.unit if q else "" for q in quantities],
+        "data": [json.dumps(o.data_point, separators=(",", ":")) for o in observations],
+        "identifier_counts": [len(pairs) for pairs in identifiers],
+        "identifier_places": [place for place, _, _ in flat],
+        "systems": [system for _, system, _ in flat],
+        "identifiers": [value for _, _, value in flat],
+    }

@@ -1,0 +1,46 @@
+-- Records a batch of observations in one statement. What comes again under an identifier that the patient already has is
+-- left out, also when two senders race: whoever claims the identifier first records the observation.
+-- Answers a row for each observation that claimed anything: its id, its place in the batch, and whether it was recorded
+-- (false only when another observation holds some of its identifiers; its claims are then to be dropped).
+WITH sent AS (
+    SELECT nextval(pg_get_serial_sequence('core_observation', 'id')) AS id, given.*
+    FROM unnest(
+        %(patient_ids)s::bigint[], %(code_ids)s::bigint[], %(data_source_ids)s::bigint[], %(statuses)s::text[],
+        %(starts)s::timestamptz[], %(ends)s::timestamptz[], %(offsets)s::smallint[],
+        %(values)s::double precision[], %(units)s::text[], %(data)s::text[], %(identifier_counts)s::int[]
+    ) WITH ORDINALITY AS given(
+        patient_id, code_id, data_source_id, status, effective_start, effective_end, utc_offset_minutes,
+        value_quantity, value_unit, omh_data, identifier_count, place
+    )
+), claim AS (
+    INSERT INTO core_observationidentifier (observation_id, patient_id, system, value)
+    SELECT sent.id, sent.patient_id, identifier.system, identifier.value
+    FROM unnest(%(identifier_places)s::bigint[], %(systems)s::text[], %(identifiers)s::text[])
+        AS identifier(place, system, value)
+    JOIN sent USING (place)
+    ORDER BY identifier.system, identifier.value  -- racing senders take their claims in one order: no deadlock
+    ON CONFLICT DO NOTHING
+    RETURNING observation_id
+), claimed AS (
+    SELECT sent.id, count(claim.observation_id) AS claims
+    FROM sent LEFT JOIN claim ON claim.observation_id = sent.id
+    GROUP BY sent.id
+), recorded AS (
+    INSERT INTO core_observation (
+        id, patient_id, code_id, data_source_id, status, effective_start, effective_end, utc_offset_minutes,
+        value_quantity, value_unit, omh_data, last_updated
+    )
+    SELECT
+        id, patient_id, code_id, data_source_id, status, effective_start, effective_end, utc_offset_minutes,
+        value_quantity, value_unit, omh_data::jsonb, now()
+    FROM sent JOIN claimed USING (id)
+    WHERE claims = identifier_count
+    ORDER BY place
+    RETURNING id
+)
+SELECT sent.id, sent.place - 1 AS place, recorded.id IS NOT NULL AS is_recorded
+FROM sent
+JOIN claimed USING (id)
+LEFT JOIN recorded USING (id)
+WHERE claimed.claims > 0 OR recorded.id IS NOT NULL
+ORDER BY sent.place
