@@ -1,0 +1,54 @@
+"""A patient's answers to what a study asks for."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.utils import timezone
+
+from core.actions.acting import acting
+from core.models import Patient, Study, StudyPatient, StudyPatientScopeConsent
+from core.policy.errors import InvalidInput
+from core.policy.principal import Principal
+
+
+def record_consents(
+    *,
+    actor: Principal | None,
+    patient: Patient,
+    study: Study,
+    answers: Mapping[int, bool],
+    method: str,
+    consented_time: datetime | None = None,
+) -> int:
+    """Record yes or no to some of a study's scopes; returns how many answers changed.
+
+    `answers` maps the id of a CodeableConcept to the answer. The same answer again changes nothing, its time neither.
+    The caller has fetched `patient` with CONSENT_WRITE. Raises InvalidInput, and then nothing is recorded.
+    """
+    with acting(actor, method=method):
+        # The lock lets one answer at a time, and none while the enrolment is being ended.
+        if not StudyPatient.objects.select_for_update().filter(study=study, patient=patient).exists():
+            raise InvalidInput(f"Patient {patient.pk} is not enrolled in study {study.pk}: enrol the patient first.")
+        requested = set(study.scope_requests.values_list("code_id", flat=True))
+        if unrequested := sorted(answers.keys() - requested):
+            raise InvalidInput(f"Study {study.pk} does not request scope {unrequested[0]}: ask only for what it does.")
+        given = StudyPatientScopeConsent.objects.filter(study=study, patient=patient)
+        current = dict(given.values_list("code_id", "consented"))
+        changed = [
+            StudyPatientScopeConsent(
+                study=study,
+                patient=patient,
+                code_id=code_id,
+                consented=consented,
+                consented_time=consented_time or timezone.now(),
+            )
+            for code_id, consented in sorted(answers.items())
+            if current.get(code_id) is not consented
+        ]
+        StudyPatientScopeConsent.objects.bulk_create(
+            changed,
+            update_conflicts=True,
+            unique_fields=["study", "patient", "code"],
+            update_fields=["consented", "consented_time"],
+        )
+        return len(changed)
