@@ -82,16 +82,21 @@ def ensure_running(data_dir: Path, settings: Mapping[str, str] = MappingProxyTyp
 
 
 def database_url(data_dir: Path, user: str = OWNER) -> str:
-    """The URL of the running server of `data_dir` for `user`. No password: the socket's folder is the key."""
-    running = PostmasterInfo.read_from_pgdata(_pgdata(data_dir))
-    if running is None:
-        raise EmbeddedDatabaseError(f"No PostgreSQL is running in {data_dir}: start it with ensure_running.")
-    return f"postgresql://{user}@/{DATABASE}?host={quote(str(running.socket_dir), safe='/')}"
+    """The URL of the server of `data_dir`, running or not. No password: the socket's folder is the key.
+
+    The socket is in the database's folder, unless that path is too long for a socket: then the running server knows.
+    """
+    pgdata = _pgdata(data_dir)
+    running = PostmasterInfo.read_from_pgdata(pgdata)
+    socket_dir = running.socket_dir if running else pgdata
+    return f"postgresql://{user}@/{DATABASE}?host={quote(str(socket_dir), safe='/')}"
 
 
 def release(data_dir: Path) -> None:
     """Stop using the server of `data_dir`, which ends with its last user. Runs by itself when a process ends."""
     pgdata = _pgdata(data_dir)
+    if pgdata not in _users:
+        return
     server, users = _users.pop(pgdata)
     with _locked(pgdata.with_name("postgres.lock")):
         try:
@@ -158,12 +163,7 @@ def _start(pgdata: Path) -> None:
     users = os.open(pgdata.with_name("postgres.users"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     fcntl.flock(users, fcntl.LOCK_SH)
     _users[pgdata] = server, users
-    atexit.register(_release_at_exit, pgdata, os.getpid())
-
-
-def _release_at_exit(pgdata: Path, owner_pid: int) -> None:
-    if pgdata in _users and os.getpid() == owner_pid:
-        release(pgdata.parent)
+    atexit.register(release, pgdata.parent)
 
 
 def _forget_dead_server(pid_file: Path) -> None:

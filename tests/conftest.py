@@ -1,0 +1,39 @@
+"""What every test may ask for: a database whose transactional tests can be cleaned, and the MCP server's role in it."""
+
+from collections.abc import Iterable
+
+import hypothesis
+import pytest
+from django.db import connection, transaction
+from pytest_django import DjangoDbBlocker
+
+from jhe import embedded
+from tests.settings import DATA_DIR
+
+# How long a database takes says nothing about right or wrong.
+hypothesis.settings.register_profile("project", deadline=None)
+hypothesis.settings.load_profile("project")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """A transactional test ends with TRUNCATE, which the append-only tables refuse: here, and only here, they allow it.
+
+    Triggers do not fire for the role of a replica, so this is how PostgreSQL itself copies tables that refuse changes.
+    """
+
+    def flush(statements: Iterable[str]) -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL session_replication_role = replica")
+            for statement in statements:
+                cursor.execute(statement)
+
+    with django_db_blocker.unblock():
+        connection.ops.execute_sql_flush = flush  # type: ignore[method-assign]
+
+
+@pytest.fixture
+def mcp_database_url(transactional_db: None) -> str:
+    """The test database for the role of the MCP server, which sees what a test writes because it is committed."""
+    url = embedded.database_url(DATA_DIR, user="jhe_mcp")
+    return url.replace("/postgres?", f"/{connection.settings_dict['NAME']}?")

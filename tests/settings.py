@@ -1,0 +1,19 @@
+"""The settings of the web service on a throw-away database that ends with the test run."""
+
+import atexit
+import os
+from contextlib import ExitStack
+
+from jhe import embedded
+
+_until_the_end = ExitStack()
+atexit.register(_until_the_end.close)
+DATA_DIR = _until_the_end.enter_context(embedded.throw_away())
+
+os.environ["JHE_DATA_DIR"] = str(DATA_DIR)
+os.environ["DATABASE_URL"] = embedded.database_url(DATA_DIR)
+
+from jhe.settings import *  # noqa: E402, F403  (jhe.settings reads the two variables above)
+
+# Argon2 is slow on purpose; tests log in all the time.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
