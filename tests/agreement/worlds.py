@@ -1,0 +1,145 @@
+"""Random worlds, and the rows that make one of them true."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from django.db import connection
+from hypothesis import strategies as st
+
+from core.actions.observations import NewObservation, record_observations
+from core.models import (
+    CodeableConcept,
+    Observation,
+    Organization,
+    Patient,
+    PatientOrganization,
+    Practitioner,
+    PractitionerOrganization,
+    Study,
+    StudyPatient,
+    StudyPatientScopeConsent,
+    StudyScopeRequest,
+    User,
+)
+from core.models.code import OPEN_MHEALTH
+from tests.agreement.oracle import CODES, World
+
+KINDS = ("omh:blood-glucose:4.0", "omh:heart-rate:2.0", "omh:body-weight:3.0")
+READINGS = 2
+"""Observations of each patient and kind, whether anybody may see them or not."""
+
+ROLES = st.sampled_from(["viewer", "member", "manager"])
+
+
+def _some(draw: Callable[..., Any], *sides: Any) -> set[tuple[int, ...]]:
+    """A random set of pairs, about half of all that could be."""
+    return {pair for pair in product(*sides) if draw(st.booleans())}
+
+
+@st.composite
+def worlds(draw: Callable[..., Any]) -> World:
+    organizations = draw(st.integers(1, 3))
+    users = draw(st.integers(1, 4))
+    studies = {s: draw(st.integers(0, organizations - 1)) for s in range(draw(st.integers(0, 3)))}
+    logins = draw(st.permutations(range(users)))
+    patients = {p: (logins[p] if p < users and draw(st.booleans()) else None) for p in range(draw(st.integers(0, 3)))}
+    requests = _some(draw, studies, CODES)
+    enrolments = _some(draw, studies, patients)
+    answerable = sorted((s, p, c) for s, p in enrolments for t, c in requests if s == t)
+    return World(
+        organizations=organizations,
+        users=users,
+        superusers={u for u in range(users) if draw(st.integers(0, 5)) == 0},
+        inactive={u for u in range(users) if draw(st.integers(0, 5)) == 0},
+        roles={pair: draw(ROLES) for pair in sorted(_some(draw, range(users), range(organizations)))},
+        patients=patients,
+        patient_organizations=_some(draw, patients, range(organizations)),
+        studies=studies,
+        requests=requests,
+        enrolments=enrolments,
+        consents={triple: draw(st.booleans()) for triple in answerable if draw(st.integers(0, 3))},
+    )
+
+
+@dataclass
+class Rows:
+    """The rows of a world, in the order of its numbers."""
+
+    organizations: list[Organization]
+    users: list[User]
+    patients: list[Patient]
+    studies: list[Study]
+    codes: list[CodeableConcept]
+
+
+def build(world: World) -> Rows:
+    empty_the_database()
+    make = Organization.objects.bulk_create
+    organizations = make(
+        [Organization(name=f"Organization {o}", type="laboratory") for o in range(world.organizations)]
+    )
+    users = User.objects.bulk_create(
+        User(
+            email=f"user{u}@test.invalid",
+            is_superuser=u in world.superusers,
+            is_active=u not in world.inactive,
+        )
+        for u in range(world.users)
+    )
+    practitioners = Practitioner.objects.bulk_create(Practitioner(user=user) for user in users)
+    PractitionerOrganization.objects.bulk_create(
+        PractitionerOrganization(practitioner=practitioners[u], organization=organizations[o], role=role)
+        for (u, o), role in world.roles.items()
+    )
+    patients = Patient.objects.bulk_create(
+        Patient(name_family=f"Family {p}", name_given="Given", user=None if u is None else users[u])
+        for p, u in world.patients.items()
+    )
+    PatientOrganization.objects.bulk_create(
+        PatientOrganization(patient=patients[p], organization=organizations[o]) for p, o in world.patient_organizations
+    )
+    codes = CodeableConcept.objects.bulk_create(
+        CodeableConcept(coding_system=OPEN_MHEALTH, coding_code=kind, text=kind.split(":")[1]) for kind in KINDS
+    )
+    studies = Study.objects.bulk_create(
+        Study(name=f"Study {s}", organization=organizations[o]) for s, o in world.studies.items()
+    )
+    StudyScopeRequest.objects.bulk_create(
+        StudyScopeRequest(study=studies[s], code=codes[c]) for s, c in sorted(world.requests)
+    )
+    StudyPatient.objects.bulk_create(
+        StudyPatient(study=studies[s], patient=patients[p]) for s, p in sorted(world.enrolments)
+    )
+    StudyPatientScopeConsent.objects.bulk_create(
+        StudyPatientScopeConsent(study=studies[s], patient=patients[p], code=codes[c], consented=yes)
+        for (s, p, c), yes in world.consents.items()
+    )
+    record_observations(observations=[_reading(p, c, n) for p in patients for c in codes for n in range(READINGS)])
+    return Rows(organizations, users, patients, studies, codes)
+
+
+def _reading(patient: Patient, code: CodeableConcept, number: int) -> NewObservation:
+    measure = code.coding_code.split(":")[1].replace("-", "_")
+    unit = {"blood_glucose": "mg/dL", "heart_rate": "beats/min", "body_weight": "kg"}[measure]
+    return NewObservation(
+        patient_id=patient.pk,
+        code_id=code.pk,
+        code=code.coding_code,
+        data_point={
+            "header": {},
+            "body": {
+                measure: {"value": 100 + number, "unit": unit},
+                "effective_time_frame": {"date_time": f"2026-03-01T08:0{number}:00Z"},
+            },
+        },
+    )
+
+
+def empty_the_database() -> None:
+    """Every table of the world, in one statement; as the test suite flushes, past the append-only triggers."""
+    tables = [model._meta.db_table for model in (Observation, StudyPatientScopeConsent, Organization, User, Patient)]
+    tables += ["core_codeableconcept", "core_consenthistory", "core_auditevent"]
+    quoted = ", ".join(connection.ops.quote_name(table) for table in tables)
+    connection.ops.execute_sql_flush([f"TRUNCATE {quoted} CASCADE"])
