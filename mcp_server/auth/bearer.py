@@ -1,0 +1,116 @@
+"""The HTTP door's guard (RFC 6750): a bearer token in, a caller out, or a refusal that says what to do next."""
+
+from typing import Any
+
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp.server.auth.provider import AccessToken
+from mcp.server.context import ServerRequestContext
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from core.policy.errors import NotAuthenticated, Unavailable
+from mcp_server.auth.caller import Caller
+from mcp_server.auth.verifier import SCOPE, SignedClaims, Verifier
+
+_CALLER = "jhe.caller"
+
+
+class BearerGuard:
+    """Lets a request through to `app` with its caller in the scope, or answers 401, 403 or 503.
+
+    The token counts only in the `Authorization` header, never in the URL or a form.
+    """
+
+    def __init__(self, app: ASGIApp, verifier: Verifier, metadata_url: str) -> None:
+        self._app = app
+        self._verifier = verifier
+        self._metadata_url = metadata_url
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        token = _bearer(scope)
+        if token is None:
+            await self._challenge(401)(scope, receive, send)
+            return
+        try:
+            signed = await self._verifier.verify(token)
+            principal = signed.principal()
+        except NotAuthenticated as error:
+            await self._challenge(401, "invalid_token", str(error))(scope, receive, send)
+            return
+        except Unavailable as error:
+            await _unavailable(str(error))(scope, receive, send)
+            return
+        if SCOPE not in signed.scopes:
+            sentence = f"The token lacks the scope {SCOPE}."
+            await self._challenge(403, "insufficient_scope", sentence)(scope, receive, send)
+            return
+        caller = Caller(principal, source=_address(scope))
+        scope[_CALLER] = caller
+        scope["user"] = _owner(token, signed)
+        await self._app(scope, receive, _Lapsing(self, caller, scope, receive, send))
+
+    def challenge(self, sentence: str) -> Response:
+        return self._challenge(401, "invalid_token", sentence)
+
+    def _challenge(self, status: int, error: str = "", sentence: str = "") -> Response:
+        """RFC 6750 §3, RFC 9728 §5.1. A request without a token is told where to get one, not that one was wrong."""
+        fields = {"resource_metadata": self._metadata_url, "scope": SCOPE}
+        if error:
+            fields |= {"error": error, "error_description": sentence}
+        challenge = ", ".join(f'{name}="{value}"' for name, value in fields.items())
+        body = {"error": error or "unauthorized", "error_description": sentence or "Log in to use this endpoint."}
+        return JSONResponse(body, status, {"WWW-Authenticate": f"Bearer {challenge}"})
+
+
+class _Lapsing:
+    """Holds the answer back until it begins: by then a question may have found that the token no longer stands."""
+
+    def __init__(self, guard: BearerGuard, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
+        self._guard, self._caller = guard, caller
+        self._scope, self._receive, self._send = scope, receive, send
+        self._replaced = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start" and self._caller.lapsed:
+            self._replaced = True
+            await self._guard.challenge(self._caller.lapsed)(self._scope, self._receive, self._send)
+        elif not self._replaced:
+            await self._send(message)
+
+
+async def find_caller(context: ServerRequestContext[Any]) -> Caller:
+    """The caller that the guard put into the request's scope."""
+    request = context.request
+    if request is None:
+        raise NotAuthenticated("This request came past the login.")
+    caller: Caller = request.scope[_CALLER]
+    return caller
+
+
+def _bearer(scope: Scope) -> str | None:
+    scheme, _, token = Headers(scope=scope).get("authorization", "").strip().partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+def _address(scope: Scope) -> str:
+    client = scope.get("client")
+    return client[0] if client else ""
+
+
+def _owner(token: str, signed: SignedClaims) -> AuthenticatedUser:
+    """What the SDK binds a stateful session to: another subject's request for it is answered 404."""
+    claims = signed.claims
+    return AuthenticatedUser(
+        AccessToken(
+            token=token,
+            client_id=claims.get("client_id", ""),
+            scopes=[],
+            subject=claims["sub"],
+            claims={"iss": claims["iss"]},
+        )
+    )
+
+
+def _unavailable(sentence: str) -> Response:
+    return JSONResponse({"error": "temporarily_unavailable", "error_description": sentence}, 503, {"Retry-After": "5"})

@@ -1,0 +1,135 @@
+"""Answers from the database: who asks, what about, the question in its frame, one audit row."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import anyio
+import asyncpg
+from mcp.server.context import ServerRequestContext
+from mcp_types import CallToolResult
+from pydantic_core import from_json, to_json
+
+from core.policy.checks import check_claim_reaches_study, no_such
+from core.policy.errors import DomainError, NotAuthenticated, NotVisible, Unavailable
+from core.policy.permissions import Permission
+from core.policy.roles import roles_granting
+from mcp_server import errors, results
+from mcp_server.auth.caller import Caller, FindCaller
+from mcp_server.database import Database, TookTooLong
+from mcp_server.queries import question
+from mcp_server.tool import Answer, Tool
+
+_ROLES = {f"may_{permission.replace(':', '_')}": roles_granting(permission) for permission in Permission}
+
+
+class Direct:
+    """The backend of a server that has the database."""
+
+    def __init__(self, database: Database, find_caller: FindCaller) -> None:
+        self._database = database
+        self._find_caller = find_caller
+
+    async def call(
+        self, tool: Tool[Any], arguments: Mapping[str, Any] | None, context: ServerRequestContext[Any]
+    ) -> CallToolResult:
+        try:
+            caller = await self._find_caller(context)
+        except DomainError as error:
+            return errors.refusal(error)
+        try:
+            return results.answered(await Call(self._database, caller, tool).answer(arguments))
+        except NotAuthenticated as error:
+            caller.lapsed = str(error)
+            return errors.refusal(error)
+        except DomainError as error:
+            return errors.refusal(error)
+
+
+class Call:
+    """One call of one tool. It leaves one audit row, however it ends, unless the database cannot be reached at all."""
+
+    def __init__(self, database: Database, caller: Caller, tool: Tool[Any]) -> None:
+        self._database = database
+        self._caller = caller
+        self._tool = tool
+        self._arguments: dict[str, Any] = {}
+        self._recorded = False
+
+    async def answer(self, arguments: Mapping[str, Any] | None) -> Answer:
+        """Raises a DomainError with a sentence for the caller."""
+        try:
+            parsed = self._tool.parse(arguments)
+            self._arguments = parsed.model_dump()
+            await self._refuse_by_claim()
+            return await self._tool.handler(parsed, self.ask)
+        except TookTooLong:
+            await self._record("failed")
+            raise
+        except Unavailable:
+            raise
+        except DomainError:
+            await self._record("refused")
+            raise
+        except BaseException:  # a fault of ours, or the client went away: it was tried all the same
+            with anyio.move_on_after(5, shield=True), suppress(DomainError):
+                await self._record("failed")
+            raise
+
+    async def ask(self, name: str, /, **parameters: Any) -> dict[str, Any]:
+        row = await self._put(name, parameters)
+        if row["body"] is None:
+            raise NotVisible(self._nothing(row["visible_studies"]))
+        body: dict[str, Any] = from_json(row["body"])
+        return body
+
+    async def _refuse_by_claim(self) -> None:
+        study_id = self._arguments.get("study_id")
+        if study_id is None:
+            return
+        try:
+            check_claim_reaches_study(self._caller.principal, study_id)
+        except NotVisible:
+            row = await self._put("refusal", {})
+            raise NotVisible(self._nothing(row["visible_studies"])) from None
+
+    async def _record(self, outcome: str) -> None:
+        if not self._recorded:
+            await self._put("refusal", {}, outcome)
+
+    async def _put(self, name: str, parameters: Mapping[str, Any], without_body: str = "refused") -> asyncpg.Record:
+        row = await self._database.row(question(name), self._values(parameters, without_body))
+        self._recorded = True
+        if not row["stands"]:
+            raise NotAuthenticated("This login no longer stands: it has expired or was revoked. Log in again.")
+        return row
+
+    def _values(self, parameters: Mapping[str, Any], without_body: str) -> dict[str, Any]:
+        principal = self._caller.principal
+        given = {name: value for name, value in self._arguments.items() if value is not None}
+        return {
+            **_ROLES,
+            "study_id": None,
+            "patient_id": None,
+            **self._arguments,
+            **parameters,
+            "user_id": principal.user_id,
+            "client_id": principal.client_id,
+            "token_key": principal.token_key,
+            "token_studies": self._caller.studies,
+            "source": self._caller.source,
+            "action": self._tool.name,
+            "outcome_without_body": without_body,
+            "detail": to_json(given).decode(),
+        }
+
+    def _nothing(self, visible_studies: str | None) -> str:
+        """Missing and forbidden look the same."""
+        named = [
+            no_such(kind, self._arguments[f"{kind}_id"])
+            for kind in ("patient", "study", "organization")
+            if self._arguments.get(f"{kind}_id") is not None
+        ]
+        if visible_studies:
+            named.append(f"Your studies: {visible_studies}.")
+        return " ".join(named) or "There is nothing here that you can see."

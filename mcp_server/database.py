@@ -1,0 +1,114 @@
+"""The way to PostgreSQL: a bounded pool that waits, gives up in a bounded time, and replaces dead connections."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import asyncpg
+
+from core.policy.errors import Unavailable
+from mcp_server.queries import Question
+
+_log = logging.getLogger(__name__)
+
+_LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    OSError,
+)
+"""The connection failed, not the statement."""
+
+
+class TookTooLong(Unavailable):
+    """The statement ran into its time limit and was stopped."""
+
+
+class Database:
+    """Asks framed questions. Opening it connects to nothing, so the server starts while PostgreSQL is down.
+
+    A statement that meets a dead connection is asked once more on a fresh one. Each statement reads, and writes one
+    audit row; in the rare case that it was committed and only its answer was lost, the trail tells of the access twice.
+    That is the error to prefer: an access told twice misleads nobody, one told never would.
+    """
+
+    def __init__(self, url: str, *, size: int, wait: float, statement_timeout: float) -> None:
+        """`size` connections at most; `wait` and `statement_timeout` in seconds."""
+        self._wait = wait
+        self._statement_timeout = statement_timeout
+        self._pool_arguments: dict[str, Any] = {
+            "dsn": url,
+            "min_size": 0,
+            "max_size": size,
+            "timeout": wait,
+            # The server ends a long statement itself; this one is for a server that no longer answers at all.
+            "command_timeout": statement_timeout + 5,
+            "max_cached_statement_lifetime": 0,
+            "reset": _nothing_to_reset,
+            "server_settings": {
+                "application_name": "jhe-mcp",
+                "statement_timeout": str(round(statement_timeout * 1000)),
+                "idle_in_transaction_session_timeout": "10000",
+                "plan_cache_mode": "force_generic_plan",
+                "jit": "off",
+                "timezone": "UTC",
+            },
+        }
+        self._pool: asyncpg.Pool | None = None
+
+    async def __aenter__(self) -> Self:
+        self._pool = await asyncpg.create_pool(**self._pool_arguments)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pool is not None:
+            pool, self._pool = self._pool, None
+            try:
+                async with asyncio.timeout(5):
+                    await pool.close()
+            except TimeoutError:
+                pool.terminate()
+
+    async def row(self, question: Question, values: Mapping[str, Any]) -> asyncpg.Record:
+        """The one row that a framed question gives.
+
+        Raises Unavailable when no connection is free in time or the database does not answer, TookTooLong when it takes
+        too long.
+        """
+        arguments = [values[name] for name in question.parameters]
+        try:
+            return await self._once(question, arguments)
+        except _LOST as error:
+            _log.warning("A database connection was lost (%s); trying once more", type(error).__name__)
+        try:
+            return await self._once(question, arguments)
+        except _LOST as error:
+            raise Unavailable("The exchange's database does not answer: try again in a minute.") from error
+
+    async def _once(self, question: Question, arguments: list[Any]) -> asyncpg.Record:
+        if self._pool is None:
+            raise RuntimeError("The database is not open: use it as an async context manager.")
+        try:
+            connection = await self._pool.acquire(timeout=self._wait)
+        except (TimeoutError, asyncpg.TooManyConnectionsError) as error:
+            raise Unavailable("The exchange is busy: try again in a few seconds.") from error
+        try:
+            row = await connection.fetchrow(question.sql, *arguments)
+        except (TimeoutError, asyncpg.QueryCanceledError) as error:
+            raise TookTooLong(
+                f"This took more than {self._statement_timeout:g} s and was stopped: ask for less, such as fewer days."
+            ) from error
+        finally:
+            await self._pool.release(connection)
+        if row is None:
+            raise RuntimeError(f"The frame of {question.name} gave no row.")
+        return row
+
+
+async def _nothing_to_reset(connection: asyncpg.Connection) -> None:
+    """Framed questions leave no session state behind, so a connection goes back without a second round trip."""

@@ -1,0 +1,51 @@
+"""Named SQL: each `<name>.sql` is one question, one SELECT; the loader sets it into `frame.sql`.
+
+A question gives one row (body, patient_ids): `body` the answer as JSON, NULL when what was asked for is not there for
+this caller; `patient_ids` the patients whose data the answer holds, for the audit row. No row is the same as two NULLs.
+
+Parameters are written `:name` and bound, never pasted. Beside a question's own there are always:
+`:user_id`; `:token_studies`, the studies that the token's claims leave (NULL: they narrow nothing);
+`:may_<resource>_<action>`, the roles that grant a permission, for `role = ANY(:may_study_read)`.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+_FOLDER = Path(__file__).parent
+_PLACE = "/* the question */"
+_PARAMETER_OR_SKIPPED = re.compile(
+    r"""
+    '(?:[^']|'')*' | "[^"]*" | --[^\n]* | /\*.*?\*/ | ::   # literals, quoted names, comments and casts stay
+    | :(?P<name>[a-z][a-z0-9_]*)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    name: str
+    sql: str
+    """The framed statement with `$1`, `$2` … for `parameters`, in their order."""
+    parameters: tuple[str, ...]
+
+
+@cache
+def question(name: str) -> Question:
+    """The framed statement of `<name>.sql`."""
+    frame, body = ((_FOLDER / f"{file}.sql").read_text() for file in ("frame", name))
+    sql, parameters = numbered(frame.replace(_PLACE, body))
+    return Question(name, sql, parameters)
+
+
+def numbered(sql: str) -> tuple[str, tuple[str, ...]]:
+    """`:name` becomes `$n`, a repeated name the same `$n`; returns the statement and the names in order."""
+    positions: dict[str, int] = {}
+
+    def place(match: re.Match[str]) -> str:
+        name = match["name"]
+        return match[0] if name is None else f"${positions.setdefault(name, len(positions) + 1)}"
+
+    return _PARAMETER_OR_SKIPPED.sub(place, sql), tuple(positions)

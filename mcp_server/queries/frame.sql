@@ -1,0 +1,43 @@
+-- What every question stands in: one statement, one round trip.
+-- Does the token still stand? Only then does the question run, as this caller. The audit row is written either way.
+SELECT
+    standing.stands,
+    answer.body::text AS body,
+    CASE WHEN standing.stands AND answer.body IS NULL AND :study_id::bigint IS NOT NULL THEN (
+        SELECT string_agg(studies.label, ', ' ORDER BY studies.id) FROM (
+            SELECT study.id, study.id || ' ' || study.name AS label
+            FROM core_study AS study
+            WHERE EXISTS (
+                SELECT FROM access_study AS access
+                WHERE access.study_id = study.id AND access.user_id = :user_id AND access.role = ANY(:may_study_read)
+            )
+            AND (:token_studies::bigint[] IS NULL OR study.id = ANY(:token_studies))
+            ORDER BY study.id LIMIT 20
+        ) AS studies
+    ) END AS visible_studies,
+    audit_record(
+        door => 'mcp',
+        action => :action,
+        outcome => CASE WHEN answer.body IS NOT NULL THEN 'success'
+                        WHEN standing.stands THEN :outcome_without_body ELSE 'refused' END,
+        user_id => :user_id,
+        client_id => :client_id,
+        token_key => :token_key,
+        study_id => :study_id,
+        patient_ids => COALESCE(answer.patient_ids, array_remove(ARRAY[:patient_id::bigint], NULL)),
+        source => :source,
+        detail => :detail
+    )
+FROM (
+    SELECT EXISTS (
+        SELECT FROM access_token AS token WHERE token.token_key = :token_key AND token.user_id = :user_id
+    ) AS stands
+) AS standing
+LEFT JOIN LATERAL (
+    SELECT question.body, question.patient_ids
+    FROM (
+/* the question */
+    ) AS question
+    WHERE standing.stands
+    OFFSET 0 -- a fence: the body is computed once, however often it is named above
+) AS answer ON true

@@ -1,0 +1,79 @@
+"""Answers become results here: a sentence for people, the same answer as JSON for programs, never too long."""
+
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from mcp_types import CallToolResult, TextContent
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json
+
+from core.policy.errors import InvalidInput
+from mcp_server.tool import Answer
+
+MAX_CHARACTERS = 20_000
+"""8,000 tokens: JSON made of numbers and names comes to about 2.5 characters a token."""
+_HEADROOM = 1_000
+
+Position = TypeVar("Position")
+
+
+def answered(answer: Answer) -> CallToolResult:
+    """The result of a tool. The JSON goes out as text too, because many hosts show a model nothing else.
+
+    Raises InvalidInput when it is too long for a host to read.
+    """
+    text = to_json(answer.body).decode()
+    if len(text) > MAX_CHARACTERS:
+        raise InvalidInput("The answer would be too long to read: ask for less, such as one patient or fewer days.")
+    return CallToolResult(
+        content=[TextContent(text=answer.text), TextContent(text=text)], structured_content=answer.body
+    )
+
+
+def page(
+    body: dict[str, Any], rows: str, limit: int, position: Callable[[dict[str, Any]], Sequence[Any]]
+) -> dict[str, Any]:
+    """`body` with at most `limit` of its `rows`, and no more than fit into one answer.
+
+    The question asks for `limit + 1` rows, so that one too many tells that there are more. Sets `returned`, `truncated`
+    and `next_cursor`; `position(row)` is what the next page continues after.
+    """
+    found: list[dict[str, Any]] = body[rows]
+    kept = found[: _fitting(found[:limit])]
+    more = len(kept) < len(found)
+    return {
+        **body,
+        rows: kept,
+        "returned": len(kept),
+        "truncated": more,
+        "next_cursor": cursor(position(kept[-1])) if more and kept else None,
+    }
+
+
+def cursor(position: Sequence[Any]) -> str:
+    """Opaque to clients. It holds a position and no right: every page is looked up as the caller, like the first."""
+    return base64.urlsafe_b64encode(to_json(list(position))).decode().rstrip("=")
+
+
+def position_of(cursor: str | None, shape: type[Position]) -> Position | None:
+    """What `cursor` continues after, as a `shape` such as `tuple[datetime, int]`; None for the first page.
+
+    Raises InvalidInput.
+    """
+    if cursor is None:
+        return None
+    try:
+        return TypeAdapter(shape).validate_json(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (binascii.Error, ValidationError, ValueError) as error:
+        raise InvalidInput("This cursor is not a next_cursor of this tool: call it without one to begin.") from error
+
+
+def _fitting(rows: list[dict[str, Any]]) -> int:
+    room = MAX_CHARACTERS - _HEADROOM
+    for count, row in enumerate(rows):
+        room -= len(to_json(row)) + 1
+        if room < 0:
+            return count
+    return len(rows)

@@ -1,0 +1,8 @@
+"""The table of all tools. One file per subject: argument models, answer models and handlers, nothing else."""
+
+from typing import Any
+
+from mcp_server.tool import Tool
+from mcp_server.tools import studies
+
+TOOLS: dict[str, Tool[Any]] = {tool.name: tool for tool in (*studies.TOOLS,)}

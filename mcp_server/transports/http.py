@@ -1,0 +1,124 @@
+"""Streamable HTTP at the path of the public URL: every revision, JSON answers, no session."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import uvicorn
+from mcp.server import Server
+from mcp.server.streamable_http_manager import StreamableHTTPASGIApp, StreamableHTTPSessionManager
+from mcp.server.transport_security import TransportSecuritySettings
+from starlette.applications import Starlette
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from mcp_server.app import build_server
+from mcp_server.auth.bearer import BearerGuard, find_caller
+from mcp_server.auth.keys import Keys
+from mcp_server.auth.metadata import metadata_routes, metadata_url
+from mcp_server.auth.verifier import Verifier
+from mcp_server.backends.direct import Direct
+from mcp_server.database import Database
+from mcp_server.settings import HttpService
+
+_LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+_LOOPBACK_ORIGIN = r"http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
+_METHODS = ("GET", "POST", "DELETE")
+_MAX_BODY = 1024 * 1024
+
+
+def serve(settings: HttpService) -> None:
+    """Serve until SIGINT or SIGTERM; requests under way are finished first."""
+    uvicorn.run(
+        http_app(settings),
+        host=settings.host,
+        port=settings.port,
+        http="httptools",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+
+
+def http_app(settings: HttpService) -> Starlette:
+    """The whole service as an ASGI application. Nothing is connected to before its lifespan begins."""
+    database = Database(
+        settings.database_url,
+        size=settings.pool_size,
+        wait=settings.pool_wait,
+        statement_timeout=settings.statement_timeout,
+    )
+    verifier = Verifier(
+        Keys(settings.jwks_url),
+        issuer=settings.issuer,
+        resource=settings.mcp_url,
+        trusted_client_ids=settings.trusted_client_ids,
+    )
+    manager = session_manager(build_server(Direct(database, find_caller)), settings)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with database, manager.run():
+            yield
+
+    guarded = BearerGuard(StreamableHTTPASGIApp(manager), verifier, metadata_url(settings.mcp_url))
+    return Starlette(
+        routes=[
+            Route("/healthz", healthz),
+            Route(urlsplit(settings.mcp_url).path or "/", for_browsers(guarded, settings)),
+            *metadata_routes(settings.mcp_url, settings.issuer),
+        ],
+        lifespan=lifespan,
+    )
+
+
+def session_manager(server: Server[Any], settings: HttpService) -> StreamableHTTPSessionManager:
+    public = urlsplit(settings.mcp_url)
+    return StreamableHTTPSessionManager(
+        server,
+        json_response=True,
+        stateless=True,
+        max_request_body_size=_MAX_BODY,
+        security_settings=TransportSecuritySettings(
+            allowed_hosts=[public.netloc, *_LOOPBACK, *(f"{host}:*" for host in _LOOPBACK)],
+            allowed_origins=[
+                *_web_origins(settings),
+                *(f"http://{host}{port}" for host in _LOOPBACK for port in ("", ":*")),
+            ],
+        ),
+    )
+
+
+def for_browsers(app: ASGIApp, settings: HttpService) -> ASGIApp:
+    """CORS (Fetch §3.2), and the OPTIONS request that is no preflight (RFC 9110 §9.3.7)."""
+
+    async def with_options(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "OPTIONS":
+            await Response(status_code=204, headers={"Allow": ", ".join((*_METHODS, "OPTIONS"))})(scope, receive, send)
+        else:
+            await app(scope, receive, send)
+
+    return CORSMiddleware(
+        with_options,
+        allow_origins=_web_origins(settings),
+        allow_origin_regex=_LOOPBACK_ORIGIN,
+        allow_methods=_METHODS,
+        allow_headers=["*"],
+        expose_headers=["WWW-Authenticate", "Mcp-Session-Id", "MCP-Protocol-Version"],
+        max_age=600,
+    )
+
+
+async def healthz(_: Request) -> Response:
+    """The process is alive. It says nothing of the database, so that an outage there restarts nothing here."""
+    return JSONResponse({"status": "ok"})
+
+
+def _web_origins(settings: HttpService) -> list[str]:
+    public = urlsplit(settings.mcp_url)
+    return [f"{public.scheme}://{public.netloc}", settings.issuer, *sorted(settings.allowed_origins)]
