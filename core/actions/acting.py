@@ -1,10 +1,12 @@
-"""On whose behalf the database changes: what the triggers of core/sql write into the consent history."""
+"""On whose behalf the database changes: what the consent history and the audit trail say of a write."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from django.db import connection, transaction
 
+from core.actions.audit import record_access
+from core.models import AuditEvent
 from core.policy.principal import Principal
 
 _READ = """
@@ -16,8 +18,8 @@ SELECT set_config('jhe.user_id', %s, true), set_config('jhe.client_id', %s, true
 
 
 @contextmanager
-def acting(actor: Principal | None, *, method: str) -> Iterator[None]:
-    """One transaction, all of whose consent changes are remembered as `actor`'s and as made by `method`.
+def acting(actor: Principal | None, *, door: str) -> Iterator[None]:
+    """One transaction, all of whose consent changes are remembered as made by `actor` through `door`.
 
     `actor` is None where nobody logged in: a command on the machine itself. Inside another transaction it is a
     savepoint, and what was said before stands again afterwards.
@@ -25,6 +27,22 @@ def acting(actor: Principal | None, *, method: str) -> Iterator[None]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_READ)
         before = [value or "" for value in cursor.fetchone()]
-        cursor.execute(_WRITE, [str(actor.user_id), actor.client_id, method] if actor else ["", "", method])
+        cursor.execute(_WRITE, [str(actor.user_id), actor.client_id, door] if actor else ["", "", door])
         yield
         cursor.execute(_WRITE, before)
+
+
+def record_write(
+    actor: Principal | None, *, door: str, action: str, patient_ids: Iterable[int], study_id: int | None = None
+) -> None:
+    """The audit row of a write, in the write's own transaction: neither is there without the other."""
+    record_access(
+        door=door,
+        action=action,
+        outcome=AuditEvent.Outcome.SUCCESS,
+        user_id=actor.user_id if actor else None,
+        client_id=actor.client_id if actor else "",
+        token_key=actor.token_key if actor else "",
+        study_id=study_id,
+        patient_ids=patient_ids,
+    )

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from core.actions.acting import acting
+from core.actions.acting import acting, record_write
 from core.models import Patient, Study, StudyPatient, StudyPatientScopeConsent
 from core.policy.errors import InvalidInput
 from core.policy.principal import Principal
@@ -17,7 +17,7 @@ def record_consents(
     patient: Patient,
     study: Study,
     answers: Mapping[int, bool],
-    method: str,
+    door: str,
     consented_time: datetime | None = None,
 ) -> int:
     """Record yes or no to some of a study's scopes; returns how many answers changed.
@@ -25,7 +25,7 @@ def record_consents(
     `answers` maps the id of a CodeableConcept to the answer. The same answer again changes nothing, its time neither.
     The caller has fetched `patient` with CONSENT_WRITE. Raises InvalidInput, and then nothing is recorded.
     """
-    with acting(actor, method=method):
+    with acting(actor, door=door):
         # The lock lets one answer at a time, and none while the enrolment is being ended.
         if not StudyPatient.objects.select_for_update().filter(study=study, patient=patient).exists():
             raise InvalidInput(f"Patient {patient.pk} is not enrolled in study {study.pk}: enrol the patient first.")
@@ -51,4 +51,5 @@ def record_consents(
             unique_fields=["study", "patient", "code"],
             update_fields=["consented", "consented_time"],
         )
+        record_write(actor, door=door, action="record_consents", study_id=study.pk, patient_ids=[patient.pk])
         return len(changed)

@@ -64,7 +64,7 @@ class DemoStudy:
     organization: str
     scopes: tuple[str, ...]
     data_sources: tuple[str, ...]
-    consented: tuple[str, ...]
+    consented: tuple[str, ...] = ()
     """Patients who have said yes to every scope."""
     unanswered: tuple[str, ...] = ()
     """Patients who are enrolled and have not answered yet."""
@@ -123,7 +123,6 @@ OXIMETER = "Pulse oximeter"
 
 DATA_SOURCES = (
     DemoDataSource(GLUCOSE_SENSOR, _DEVICE, (scopes.BLOOD_GLUCOSE,)),
-    DemoDataSource(PRESSURE_CUFF, _DEVICE, (scopes.BLOOD_PRESSURE, scopes.HEART_RATE)),
     DemoDataSource(
         WEARABLE,
         _DEVICE,
@@ -138,6 +137,7 @@ DATA_SOURCES = (
             scopes.SLEEP_STAGE_SUMMARY,
         ),
     ),
+    DemoDataSource(PRESSURE_CUFF, _DEVICE, (scopes.BLOOD_PRESSURE, scopes.HEART_RATE)),
     DemoDataSource(THERMOMETER, _DEVICE, (scopes.BODY_TEMPERATURE,)),
     DemoDataSource(OXIMETER, _DEVICE, (scopes.OXYGEN_SATURATION, scopes.HEART_RATE)),
     DemoDataSource("Scale", _DEVICE, (scopes.BODY_WEIGHT,)),
