@@ -32,6 +32,7 @@ FROM (
     SELECT EXISTS (
         SELECT FROM access_token AS token WHERE token.token_key = :token_key AND token.user_id = :user_id
     ) AS stands
+    OFFSET 0 -- a fence: asked once, however often it is named
 ) AS standing
 LEFT JOIN LATERAL (
     SELECT question.body, question.patient_ids
@@ -39,5 +40,5 @@ LEFT JOIN LATERAL (
 /* the question */
     ) AS question
     WHERE standing.stands
-    OFFSET 0 -- a fence: the body is computed once, however often it is named above
+    OFFSET 0 -- and so is the body
 ) AS answer ON true
