@@ -34,6 +34,7 @@ def _url(name: str, default: str) -> str:
 try:
     DEBUG: bool = _env.bool("DEBUG", True)
     DATA_DIR: Path = Path(_env.str("JHE_DATA_DIR", str(BASE_DIR / ".data"))).resolve()
+    WEB_HOST: str = _env.str("JHE_HOST", "127.0.0.1")
     WEB_PORT: int = _env.int("JHE_PORT", 8000, validate=validate.Range(1, 65535))
     MCP_PORT: int = _env.int("MCP_PORT", 8001, validate=validate.Range(1, 65535))
     DATABASE_URL: str = _env.str("DATABASE_URL", "")

@@ -34,7 +34,8 @@ Words = Annotated[frozenset[str], NoDecode, BeforeValidator(_words)]
 class Endpoint(BaseSettings):
     """Where the MCP endpoint is: all that a laptop needs to know."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+    # The prefix keeps variables that are meant for others, such as DATABASE_URL and PORT, from being read by field name.
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True, env_prefix="MCP_")
 
     port: int = Field(8001, ge=1, le=65535, validation_alias="MCP_PORT")
     given_url: Url | None = Field(None, validation_alias="JHE_MCP_URL")

@@ -1,0 +1,80 @@
+"""What the demo prints once everything runs: the answers, where to go, who may log in, and what to paste."""
+
+import json
+import sys
+
+from demo.question import Answer
+from demo.services import ROOT, Exchange
+
+PASSWORD = "Jhe1234!"
+LOGINS = {
+    "admin@example.com": "superuser: the console and the admin; no observations",
+    "manager_mary@example.com": "manager of Planetary Research Institute, Saturn School and Lifespan Lab",
+    "member_megan@example.com": "member of Lifespan Lab",
+    "viewer_victor@example.com": "viewer of Lifespan Lab",
+    "three_org_tom@example.com": "viewer of Lifespan, member of Neptunian Pulse Lab, manager of Cosmic Cardio Lab",
+    "manager_mark@example.com": "manager of Neptune Health System, Medicine, Cardiology and Neptunian Pulse Lab",
+    "ll_patient_peter@example.com": "patient, in both Lifespan studies",
+}
+SHOWN_AT_MOST = 3
+
+
+def answers(asked_by: str, given: list[Answer]) -> str:
+    """The question and a short form of the answer, one line each."""
+    return "\n".join(
+        f"\n{asked_by} asks {answer.tool}({_spoken(answer.arguments)})\n{_short(answer)}" for answer in given
+    )
+
+
+def _short(answer: Answer) -> str:
+    rows = answer.content.get("patients", answer.content.get("studies", []))
+    lines = [f"  {_row(row)}" for row in rows[:SHOWN_AT_MOST]]
+    left = answer.content["total"] - len(lines)
+    return "\n".join([*lines, *([f"  … and {left} more"] if left else []), f"  in {answer.milliseconds:.1f} ms"])
+
+
+def _row(row: dict[str, object]) -> str:
+    if "gmi" not in row:
+        return f"{row['study_id']}  {row['name']}"
+    metrics = {name: row[name] for name in ("n", "mean", "sd", "cv", "gmi", "mage")}
+    return f"{row['patient_id']}  {row['name']}: {_spoken(metrics)}"
+
+
+def _spoken(values: dict[str, object]) -> str:
+    return ", ".join(
+        f"{name}={value:.1f}" if isinstance(value, float) else f"{name}={value}" for name, value in values.items()
+    )
+
+
+def directions(exchange: Exchange) -> str:
+    """Where the services are, who may log in, and the block for Claude Desktop."""
+    width = max(map(len, LOGINS))
+    people = "\n".join(f"  {email:<{width}}  {what}" for email, what in LOGINS.items())
+    return f"""
+Console and API   {exchange.web_url}/
+Django admin      {exchange.web_url}/admin/
+MCP endpoint      {exchange.mcp_url}
+
+Logins, all with the password {PASSWORD}
+{people}
+
+Claude Desktop: paste this into claude_desktop_config.json and restart it; a browser opens for the login.
+{json.dumps(claude_desktop(exchange), indent=2)}
+"""
+
+
+def claude_desktop(exchange: Exchange) -> dict[str, object]:
+    """Makes Claude Desktop start the stdio server, which forwards to the MCP endpoint. No secret in it."""
+    return {
+        "mcpServers": {
+            "jupyterhealth-exchange": {
+                "command": sys.executable,
+                "args": ["-m", "mcp_server", "stdio"],
+                "env": {
+                    "PYTHONPATH": str(ROOT),
+                    "JHE_BASE_URL": exchange.web_url,
+                    "JHE_MCP_URL": exchange.mcp_url,
+                },
+            }
+        }
+    }
