@@ -10,8 +10,8 @@
 --   sufficiency     days_with_data (local dates), days (first to last reading), interval_minutes (the usual one),
 --                   active_percent (of the readings to expect in `days`), sufficient: 14 days and 70 percent
 --   hours           for one patient: hour (of the local day), n p05 p25 median p75 p95
---   seconds, mg_per_dl   what mage() needs: each reading's time, in local seconds, and its value
--- Metrics without enough readings are null; a patient without readings has n = 0.
+--   seconds, mg_per_dl, utc_offset_minutes   what MAGE is made of; mcp_server/glucose.py puts `mage` in their place
+-- Local times are those of the offset that each reading was recorded with, UTC where none was. Metrics without enough readings are null; a patient without readings has n = 0.
 WITH grants AS MATERIALIZED (
     SELECT DISTINCT access.patient_id, access.code_id
     FROM access_observation AS access
@@ -27,6 +27,7 @@ page AS MATERIALIZED (
 readings AS MATERIALIZED (
     SELECT
         page.patient_id, observation.id, observation.effective_start,
+        COALESCE(observation.utc_offset_minutes, 0) AS utc_offset_minutes,
         observation.effective_start AT TIME ZONE 'UTC'
             + make_interval(mins => COALESCE(observation.utc_offset_minutes, 0)) AS local_time,
         observation.value_quantity * CASE observation.value_unit WHEN 'mmol/L' THEN 18 ELSE 1 END AS mg_per_dl
@@ -44,13 +45,104 @@ levels AS (
         avg(mg_per_dl) AS mean,
         stddev_samp(mg_per_dl) AS sd,
         percentile_cont(ARRAY[0, 0.05, 0.25, 0.5, 0.75, 0.95, 1]) WITHIN GROUP (ORDER BY mg_per_dl) AS quantiles,
-        100.0 * count(*) FILTER (WHERE mg_per_dl < 54) / count(*) AS very_low,
-        100.0 * count(*) FILTER (WHERE mg_per_dl >= 54 AND mg_per_dl < 70) / count(*) AS low,
-        100.0 * count(*) FILTER (WHERE mg_per_dl >= 70 AND mg_per_dl <= 180) / count(*) AS target,
-        100.0 * count(*) FILTER (WHERE mg_per_dl > 180 AND mg_per_dl <= 250) / count(*) AS high,
-        100.0 * count(*) FILTER (WHERE mg_per_dl > 250) / count(*) AS very_high,
-        count(DISTINCT local_time::date) AS days_with_data
+        json_build_object(
+            'very_low', 100.0 * count(*) FILTER (WHERE mg_per_dl < 54) / count(*),
+            'low', 100.0 * count(*) FILTER (WHERE mg_per_dl >= 54 AND mg_per_dl < 70) / count(*),
+            'target', 100.0 * count(*) FILTER (WHERE mg_per_dl BETWEEN 70 AND 180) / count(*),
+            'high', 100.0 * count(*) FILTER (WHERE mg_per_dl > 180 AND mg_per_dl <= 250) / count(*),
+            'very_high', 100.0 * count(*) FILTER (WHERE mg_per_dl > 250) / count(*)
+        ) AS time_in_range,
+        min(effective_start) AS first_reading,
+        max(effective_start) AS last_reading,
+        count(DISTINCT local_time::date) AS days_with_data,
+        (array_agg(utc_offset_minutes ORDER BY effective_start, id))[1] AS utc_offset_minutes,
+        json_agg(extract(epoch FROM effective_start)::double precision ORDER BY effective_start, id) AS seconds,
+        json_agg(mg_per_dl ORDER BY effective_start, id) AS mg_per_dl
     FROM readings
     GROUP BY patient_id
+),
+steps AS (
+    SELECT patient_id, extract(epoch FROM effective_start - lag(effective_start) OVER (
+        PARTITION BY patient_id ORDER BY effective_start
+    ))::double precision / 60 AS minutes
+    FROM readings
+),
+usual AS (
+    SELECT patient_id, NULLIF(round(percentile_cont(0.5) WITHIN GROUP (ORDER BY minutes)), 0) AS minutes
+    FROM steps WHERE minutes > 0 GROUP BY patient_id
+),
+coverage AS (
+    SELECT
+        steps.patient_id,
+        usual.minutes AS interval_minutes,
+        round(round(sum(steps.minutes)) / usual.minutes) + 1 AS expected,
+        COALESCE(round(
+            sum(steps.minutes - usual.minutes) FILTER (WHERE round(steps.minutes) > usual.minutes) / usual.minutes
+        ), 0) AS missing
+    FROM steps JOIN usual USING (patient_id)
+    GROUP BY steps.patient_id, usual.minutes
+),
+sufficiency AS (
+    SELECT
+        patient_id, interval_minutes,
+        expected * interval_minutes / 1440 AS days,
+        100 * (expected - missing) / expected AS active_percent
+    FROM coverage
+),
+hours AS (
+    SELECT patient_id, json_agg(json_build_object(
+        'hour', hour, 'n', n, 'p05', quantiles[1], 'p25', quantiles[2], 'median', quantiles[3],
+        'p75', quantiles[4], 'p95', quantiles[5]
+    ) ORDER BY hour) AS hours
+    FROM (
+        SELECT
+            patient_id, extract(hour FROM local_time)::int AS hour, count(*) AS n,
+            percentile_cont(ARRAY[0.05, 0.25, 0.5, 0.75, 0.95]) WITHIN GROUP (ORDER BY mg_per_dl) AS quantiles
+        FROM readings
+        WHERE :patient_id::bigint IS NOT NULL
+        GROUP BY patient_id, hour
+    ) AS by_hour
+    GROUP BY patient_id
 )
-SELECT 1
+SELECT
+    json_build_object(
+        'total', (SELECT count(*) FROM grants),
+        'patients', json_agg(json_build_object(
+            'patient_id', patient.id,
+            'name', concat_ws(' ', patient.name_given, patient.name_family),
+            'first_reading', levels.first_reading,
+            'last_reading', levels.last_reading,
+            'unit', 'mg/dL',
+            'n', COALESCE(levels.n, 0),
+            'mean', levels.mean,
+            'sd', levels.sd,
+            'cv', 100 * levels.sd / levels.mean,
+            'gmi', 3.31 + 0.02392 * levels.mean,
+            'min', levels.quantiles[1],
+            'p05', levels.quantiles[2],
+            'p25', levels.quantiles[3],
+            'median', levels.quantiles[4],
+            'p75', levels.quantiles[5],
+            'p95', levels.quantiles[6],
+            'max', levels.quantiles[7],
+            'time_in_range', levels.time_in_range,
+            'sufficiency', json_build_object(
+                'days_with_data', COALESCE(levels.days_with_data, 0),
+                'days', sufficiency.days,
+                'interval_minutes', sufficiency.interval_minutes,
+                'active_percent', sufficiency.active_percent,
+                'sufficient', COALESCE(sufficiency.days >= 14 AND sufficiency.active_percent >= 70, false)
+            ),
+            'hours', COALESCE(hours.hours, '[]'),
+            'utc_offset_minutes', COALESCE(levels.utc_offset_minutes, 0),
+            'seconds', COALESCE(levels.seconds, '[]'),
+            'mg_per_dl', COALESCE(levels.mg_per_dl, '[]')
+        ) ORDER BY patient.id)
+    ) AS body,
+    array_agg(patient.id) AS patient_ids
+FROM page
+JOIN core_patient AS patient ON patient.id = page.patient_id
+LEFT JOIN levels USING (patient_id)
+LEFT JOIN sufficiency USING (patient_id)
+LEFT JOIN hours USING (patient_id)
+HAVING EXISTS (SELECT FROM grants)
