@@ -1,6 +1,6 @@
 """`make demo`: starts PostgreSQL and both services, asks a first question as manager_mary and serves until Ctrl-C."""
 
-import asyncio
+import logging
 import signal
 import sys
 
@@ -15,6 +15,7 @@ STUDY = "CGM & Wearables Demo"
 
 
 def main() -> None:
+    logging.disable()  # what goes wrong is said in one sentence; the services keep logs of their own
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit())
     try:
@@ -36,7 +37,7 @@ def demonstrate(exchange: Exchange) -> None:
     say(f"Starting the web service on port {exchange.web_port} and the MCP server on port {exchange.mcp_port}")
     with running(exchange) as processes:
         say(f"Logging in as {MARY.email}")
-        say(welcome.answers(MARY.email, asyncio.run(first_answers(exchange, MARY, STUDY))))
+        say(welcome.answers(MARY.email, first_answers(exchange, MARY, STUDY)))
         say(welcome.directions(exchange))
         say("Serving until Ctrl-C.")
         wait_for_one_to_die(exchange, processes)

@@ -38,9 +38,11 @@ class Person:
 
     def _fill_in(self, response: httpx2.Response) -> tuple[str, dict[str, str]]:
         """The login form or the consent form of a page, filled in: where it goes and what it says."""
-        pages = _Forms()
-        pages.feed(response.raise_for_status().text)
-        for action, fields in pages.forms:
+        if response.is_error:
+            raise DemoError(f"{self.email} could not sign in: {response.url.path} answered {response.status_code}.")
+        page = _Forms()
+        page.feed(response.text)
+        for action, fields in page.forms:
             if "password" in fields:
                 return action, {**fields, "username": self.email, "password": self.password}
             if "allow" in fields:

@@ -1,5 +1,6 @@
 """A first question over MCP, asked as manager_mary: discovery, login and calls by the MCP SDK's own client."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
-from mcp import Client
-from mcp.client.auth import AuthorizationCodeResult, OAuthClientProvider
+from mcp import Client, MCPError
+from mcp.client.auth import AuthorizationCodeResult, OAuthClientProvider, OAuthFlowError
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
 from pydantic import AnyUrl
@@ -73,8 +74,21 @@ async def connected(person: Person, mcp_url: str) -> AsyncIterator[Client]:
         yield client
 
 
-async def first_answers(exchange: Exchange, person: Person, study: str) -> list[Answer]:
+def first_answers(exchange: Exchange, person: Person, study: str) -> list[Answer]:
     """`list_studies`, then `get_glucose_metrics` of the study with that name, each with the time that it took."""
+    try:
+        return asyncio.run(_first_answers(exchange, person, study))
+    except (ExceptionGroup, MCPError, OAuthFlowError, httpx2.HTTPError, DemoError) as error:
+        logs = f"{exchange.log('web')} and {exchange.log('mcp')}"
+        raise DemoError(f"The first question was not answered. {_innermost(error)} See {logs}") from error
+
+
+def _innermost(error: Exception) -> Exception:
+    """The fault itself: the client's tasks hand it on in groups of one."""
+    return _innermost(error.exceptions[0]) if isinstance(error, ExceptionGroup) else error
+
+
+async def _first_answers(exchange: Exchange, person: Person, study: str) -> list[Answer]:
     async with connected(person, exchange.mcp_url) as client:
         studies = await _ask(client, "list_studies", {})
         ids = [found["study_id"] for found in studies.content["studies"] if found["name"] == study]

@@ -1,6 +1,5 @@
 """What every test may ask for: a database whose transactional tests can be cleaned, and the MCP server's role in it."""
 
-import socket
 from collections.abc import Iterable
 
 import hypothesis
@@ -38,12 +37,3 @@ def mcp_database_url(transactional_db: None) -> str:
     """The test database for the role of the MCP server, which sees what a test writes because it is committed."""
     url = embedded.database_url(DATA_DIR, user="jhe_mcp")
     return url.replace("/postgres?", f"/{connection.settings_dict['NAME']}?")
-
-
-@pytest.fixture(scope="session")
-def free_ports() -> tuple[int, int]:
-    """Two ports of this machine that nothing listens on."""
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], other.getsockname()[1]

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from demo.services import DEPLOYMENT, ROOT, Exchange, running
+from tests.ports import free_ports
 from tests.settings import DATA_DIR
 
 SECRETS = {
@@ -48,8 +49,8 @@ class Production(Exchange):
 
 
 @pytest.fixture(scope="module")
-def production(free_ports: tuple[int, int]) -> Iterator[Production]:
-    exchange = Production(DATA_DIR, *free_ports)
+def production() -> Iterator[Production]:
+    exchange = Production(DATA_DIR, *free_ports())
     with running(exchange):
         yield exchange
 
