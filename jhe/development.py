@@ -4,6 +4,9 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
 from jhe import env
 
 
@@ -25,6 +28,24 @@ def database_url() -> str:
     from jhe import embedded  # a development package: production installs without it
 
     return embedded.database_url(env.DATA_DIR)
+
+
+def signing_key() -> str:
+    """The private key (PEM) that signs tokens; in development made once and kept in the data directory.
+
+    Empty in production when OIDC_RSA_PRIVATE_KEY is not set, which the system check core.E001 refuses. A variable of
+    one line holds the line breaks as backslash and n.
+    """
+    if env.OIDC_RSA_PRIVATE_KEY or not env.DEBUG:
+        return env.OIDC_RSA_PRIVATE_KEY.replace("\\n", "\n")
+    return keep("signing_key.pem", _new_signing_key)
+
+
+def _new_signing_key() -> str:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
 
 
 def keep(name: str, make: Callable[[], str]) -> str:

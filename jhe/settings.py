@@ -5,6 +5,8 @@ from urllib.parse import urlsplit
 import dj_database_url
 
 from jhe import development, env
+from jhe.oauth import OAUTH2_PROVIDER as OAUTH2_PROVIDER
+from jhe.oauth import SILENCED_CHECKS
 
 BASE_DIR = env.BASE_DIR
 DEBUG = env.DEBUG
@@ -32,6 +34,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "core.web.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -79,6 +82,7 @@ LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "home"
 
 OAUTH2_PROVIDER_APPLICATION_MODEL = "oauth2_provider.Application"
+SILENCED_SYSTEM_CHECKS = SILENCED_CHECKS
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
@@ -97,7 +101,6 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _https
 # The proxy in front ends TLS and sets this header itself on every request.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else None
 SECURE_SSL_REDIRECT = _https
-SECURE_REDIRECT_EXEMPT = [r"^healthz?$"]
 X_FRAME_OPTIONS = "DENY"
 
 LOGGING = {

@@ -1,0 +1,24 @@
+"""The authorization server's endpoints, mounted at /o/. The names are the library's, which builds URLs from them."""
+
+from django.urls import path
+from oauth2_provider.views import JwksInfoView, RevokeTokenView, UserInfoView
+
+from core.oauth.metadata import metadata
+from core.oauth.views import AuthorizationView, IntrospectTokenView, TokenView
+
+app_name = "oauth2_provider"
+
+well_known = [
+    path(".well-known/openid-configuration", metadata),
+    path(".well-known/oauth-authorization-server", metadata),
+]
+
+urlpatterns = [
+    *well_known,
+    path(".well-known/jwks.json", JwksInfoView.as_view(), name="jwks-info"),
+    path("authorize/", AuthorizationView.as_view(), name="authorize"),
+    path("token/", TokenView.as_view(), name="token"),
+    path("revoke_token/", RevokeTokenView.as_view(), name="revoke-token"),
+    path("introspect/", IntrospectTokenView.as_view(), name="introspect"),
+    path("userinfo/", UserInfoView.as_view(), name="user-info"),
+]

@@ -1,0 +1,158 @@
+"""What this exchange asks of an authorization server beyond what django-oauth-toolkit is configured to do."""
+
+import hashlib
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from jwcrypto import jwk
+from oauth2_provider.models import AccessToken, RefreshToken
+from oauth2_provider.oauth2_validators import OAuth2Validator
+from oauthlib.common import Request
+from oauthlib.oauth2.rfc6749.errors import InvalidRequestError
+
+from core.oauth.resources import canonical
+from core.oauth.tokens import ALGORITHM, person_claims, signing_key
+
+_PERSON_CLAIMS = ("user_type", "user_id", "jhe_permissions")
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_S256 = re.compile(r"[\w-]{43}", re.ASCII)  # RFC 7636 §4.2: 32 bytes in base64url
+_MAX_NONCE = 255
+
+
+class Validator(OAuth2Validator):
+    """The library's validator with the exchange's claims, resources and refusals.
+
+    Bearer tokens and codes are looked up by the library; here is only what it leaves open.
+    """
+
+    oidc_claim_scope = {**OAuth2Validator.oidc_claim_scope, **dict.fromkeys(_PERSON_CLAIMS, "openid")}
+
+    # What tokens say
+
+    def get_additional_claims(self) -> dict[str, Callable[[Request], Any]]:
+        """Without a request among its arguments, so that discovery lists the names."""
+        return {
+            "name": lambda request: f"{request.user.first_name} {request.user.last_name}".strip() or None,
+            "given_name": lambda request: request.user.first_name or None,
+            "family_name": lambda request: request.user.last_name or None,
+            "email": lambda request: request.user.email,
+            **{name: partial(_person_claim, name) for name in _PERSON_CLAIMS},
+        }
+
+    def get_oidc_claims(self, token: Any, token_handler: Any, request: Request) -> dict[str, Any]:
+        """OpenID Connect Core §5.3.2: a claim without a value is left out."""
+        claims = super().get_oidc_claims(token, token_handler, request)
+        return {name: value for name, value in claims.items() if value is not None}
+
+    def get_id_token_dictionary(self, token: Any, token_handler: Any, request: Request) -> tuple[dict[str, Any], Any]:
+        claims, expires = super().get_id_token_dictionary(token, token_handler, request)
+        return {**claims, "azp": request.client.client_id}, expires
+
+    def finalize_id_token(self, id_token: dict[str, Any], token: Any, token_handler: Any, request: Request) -> str:
+        """Every client gets RS256, whatever its row says: no algorithm is the default, HS256 is not on offer."""
+        request.client.algorithm = ALGORITHM
+        return super().finalize_id_token(id_token, token, token_handler, request)
+
+    def _get_key_for_token(self, _token: str) -> jwk.JWK:
+        return signing_key()
+
+    # Which authorization requests are put before a person
+
+    def validate_redirect_uri(self, client_id: str, redirect_uri: str, request: Request, *args: Any, **kw: Any) -> bool:
+        """RFC 9700 §2.1: exactly a registered URI; on a loopback address any port will do (RFC 8252 §7.3)."""
+        if _is_loopback(redirect_uri):
+            return super().validate_redirect_uri(client_id, redirect_uri, request, *args, **kw)
+        return redirect_uri.startswith("https://") and redirect_uri in request.client.redirect_uris.split()
+
+    def get_default_redirect_uri(self, *_: Any, **__: Any) -> None:
+        """There is none: OpenID Connect wants the URI named, and one that is not named would not be checked."""
+
+    def validate_response_type(
+        self, client_id: str, response_type: str, client: Any, request: Request, *args: Any, **kw: Any
+    ) -> bool:
+        """Called for authorization requests and only for them, before a person sees one: all else is checked here."""
+        if request.code_challenge is not None and (
+            request.code_challenge_method != "S256" or not _S256.fullmatch(request.code_challenge)
+        ):
+            raise InvalidRequestError(description="PKCE needs a code_challenge of method S256.", request=request)
+        if len(request.nonce or "") > _MAX_NONCE:
+            raise InvalidRequestError(description=f"A nonce has at most {_MAX_NONCE} characters.", request=request)
+        if not isinstance(request.resource, list):
+            request.resource = [value for name, value in request.uri_query_params if name == "resource"]
+        request.resource = canonical(request.resource, request)
+        return response_type == "code" and super().validate_response_type(
+            client_id, response_type, client, request, *args, **kw
+        )
+
+    def validate_silent_login(self, _request: Request) -> bool:
+        return True
+
+    def validate_silent_authorization(self, _request: Request) -> bool:
+        """`prompt=none` never works: a person is asked every time."""
+        return False
+
+    # Which codes and refresh tokens give tokens
+
+    def validate_code(self, client_id: str, code: str, client: Any, request: Request, *args: Any, **kw: Any) -> bool:
+        """A code that comes again also ends what it gave the first time (RFC 6749 §4.1.2)."""
+        family = UUID(bytes=hashlib.sha256(code.encode()).digest()[:16])
+        if not super().validate_code(client_id, code, client, request, *args, **kw):
+            RefreshToken.revoke_family(family)
+            return False
+        request._token_family = family
+        self._check_and_set_request_resource(request)
+        return request.user.is_active
+
+    def validate_refresh_token(self, refresh_token: str, client: Any, request: Request, *args: Any, **kw: Any) -> bool:
+        if not super().validate_refresh_token(refresh_token, client, request, *args, **kw):
+            return False
+        self._check_and_set_request_resource(request)
+        return request.user.is_active
+
+    def _check_and_set_request_resource(self, request: Request) -> None:
+        """The library's rules of narrowing and inheriting, over resources that are served here now."""
+        if not isinstance(request.resource, list):
+            request.resource = [value for name, value in request.decoded_body or [] if name == "resource"]
+        request.resource = canonical(request.resource, request)
+        super()._check_and_set_request_resource(request)
+        request.resource = canonical(request.resource, request)
+
+    def _save_bearer_token(self, token: dict[str, Any], request: Request, *args: Any, **kw: Any) -> None:
+        """A refresh token used a moment ago gives a second pair of its family: two refreshes of a client may race.
+
+        The library would hand out the first pair again, of which only hashes are kept.
+        """
+        used = vars(request).get("refresh_token_instance")
+        if used is not None:
+            used = RefreshToken.objects.select_for_update().get(pk=used.pk)
+            request._token_family = used.token_family
+            if AccessToken.objects.filter(source_refresh_token=used).exists():
+                request.refresh_token_instance = None
+        super()._save_bearer_token(token, request, *args, **kw)
+
+    def _create_refresh_token(self, request: Request, code: str, access_token: Any, previous: Any) -> Any:
+        relative = previous or RefreshToken(token_family=request._token_family)
+        return super()._create_refresh_token(request, code, access_token, relative)
+
+    # Which tokens are accepted here
+
+    def validate_bearer_token(self, token: str, scopes: Any, request: Request) -> bool:
+        valid = super().validate_bearer_token(token, scopes, request)
+        return bool(valid and request.user and request.user.is_active)
+
+    def validate_jwt_bearer_token(self, token: str, scopes: Any, request: Request) -> bool:
+        """A JWT is an access token like any other. The library would take it for an ID token, and accept that."""
+        return self.validate_bearer_token(token, scopes, request)
+
+
+def _person_claim(name: str, request: Request) -> Any:
+    return person_claims(request).get(name)
+
+
+def _is_loopback(uri: str) -> bool:
+    parts = urlsplit(uri)
+    return parts.scheme == "http" and parts.hostname in _LOOPBACK

@@ -1,0 +1,73 @@
+"""The authorization server's pages and endpoints, where they differ from the library's."""
+
+import hashlib
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
+from oauth2_provider import views
+from oauth2_provider.models import AccessToken, Application
+from oauth2_provider.oauth2_backends import _add_iss_to_redirect
+from oauth2_provider.settings import oauth2_settings
+from oauthlib.oauth2.rfc6749.errors import InvalidRequestError, OAuth2Error, UnsupportedGrantTypeError
+
+
+@method_decorator(never_cache, name="dispatch")
+class AuthorizationView(views.AuthorizationView):
+    """The consent page. It names the client, where the answer goes, and what is asked for, every time."""
+
+    template_name = "core/authorize.html"
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """The library would let the client skip the question, with `approval_prompt=auto`."""
+        query = request.GET.copy()
+        query["approval_prompt"] = "force"
+        request.GET = query  # type: ignore[assignment]
+        return super().get(request, *args, **kwargs)
+
+    def form_valid(self, form: Any) -> HttpResponseBase:
+        get_object_or_404(Application, client_id=form.cleaned_data["client_id"])
+        return super().form_valid(form)
+
+    def form_invalid(self, _form: Any) -> HttpResponseBase:
+        error = InvalidRequestError(description="The form came back incomplete: start again in the application.")
+        return self.render_to_response({"error": error}, status=400)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        redirect = urlsplit(kwargs.get("redirect_uri", ""))
+        return super().get_context_data(
+            **kwargs, redirect_host=redirect.netloc, redirect_is_local=redirect.scheme == "http"
+        )
+
+    def redirect(self, redirect_to: str, application: Any) -> HttpResponseBase:
+        """RFC 9207 §2: a refusal names the issuer too; the library does so in successes only."""
+        return super().redirect(_add_iss_to_redirect(redirect_to, settings.BASE_URL), application)
+
+
+class TokenView(views.TokenView):
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Only the grants that discovery lists; the library has more, some of which nothing here has prepared."""
+        if request.POST.get("grant_type") not in oauth2_settings.OAUTH2_GRANT_TYPES_SUPPORTED:
+            return _json_error(UnsupportedGrantTypeError())
+        return super().post(request, *args, **kwargs)
+
+
+class IntrospectTokenView(views.IntrospectTokenView):
+    http_method_names = ["post", "options"]  # RFC 7662 §2.1; a token in a URL ends up in logs
+
+    @staticmethod
+    def get_token_response(token_value: str | None = None) -> HttpResponse:
+        """The library does not ask whether the person may still log in."""
+        checksum = hashlib.sha256((token_value or "").encode()).hexdigest()
+        if AccessToken.objects.filter(token_checksum=checksum, user__is_active=False).exists():
+            return JsonResponse({"active": False})
+        return views.IntrospectTokenView.get_token_response(token_value)
+
+
+def _json_error(error: OAuth2Error) -> HttpResponse:
+    return HttpResponse(error.json, status=error.status_code, content_type="application/json")
