@@ -19,6 +19,7 @@ demo: env ## start everything with demo data and ask a first question over MCP
 
 test: lint tests/npm/node_modules ## the environment, lint, then every test on a throw-away database
 	@sh tests/system_packages.sh
+	@PIPENV="$(PIPENV)" sh tests/glucose/install_iglu.sh
 	.venv/bin/pytest
 
 lint: env ## style, types and import contracts
@@ -31,7 +32,7 @@ bench: env ## measure what matters, side by side
 	.venv/bin/python -m benchmarks
 
 lock: .venv/pipenv/bin/pipenv ## renew Pipfile.lock from Pipfile
-	$(PIPENV) lock
+	RPY2_CFFI_MODE=ABI $(PIPENV) lock # so that it can be done where there is no R
 	$(PYTHON) .ci/portable_lock.py
 
 shell: env ## Django's shell on the demo's database

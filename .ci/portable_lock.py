@@ -7,7 +7,7 @@ LOCK = Path("Pipfile.lock")
 
 lock = json.loads(LOCK.read_text())
 lock["_meta"]["sources"] = []
-for group in ("default", "develop"):
+for group in lock.keys() - {"_meta"}:
     for package in lock[group].values():
         package.pop("index", None)
 LOCK.write_text(json.dumps(lock, indent=4, sort_keys=True) + "\n")

@@ -1,6 +1,9 @@
 #!/bin/sh
 # Debian packages that some tests need; without them those tests skip. Does nothing when all are there.
-packages="r-base-core"
+# R and what the R package iglu imports (tests/glucose).
+packages="r-base-core r-cran-catools r-cran-dplyr r-cran-dt r-cran-ggplot2 r-cran-ggpubr r-cran-gridextra r-cran-gtable
+    r-cran-hms r-cran-lubridate r-cran-magrittr r-cran-patchwork r-cran-pheatmap r-cran-plotly r-cran-scales r-cran-shiny
+    r-cran-tibble r-cran-tidyr r-cran-zoo"
 
 missing=""
 for package in $packages; do
