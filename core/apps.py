@@ -1,6 +1,7 @@
 from typing import Any
 
 from django.apps import AppConfig
+from django.apps import apps as apps_of_now
 from django.db.models.signals import post_migrate
 
 
@@ -15,7 +16,7 @@ class CoreConfig(AppConfig):
         post_migrate.connect(_after_migrate, sender=self)
 
 
-def _after_migrate(*, apps: Any, **_: Any) -> None:
+def _after_migrate(*, apps: Any = apps_of_now, **_: Any) -> None:
     """Like Django's own permissions, the exchange's own client is there after every migrate, and after a flush.
 
     `apps` is the state that was migrated to, which may be one before there were clients.
