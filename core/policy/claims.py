@@ -5,9 +5,10 @@
                          "truncated": false}}
 
 A patient's token has no `jhe_permissions`. Past MAX_STUDIES or MAX_ORGANIZATIONS the lists are cut, so that the
-token still fits a request header, and `truncated` is true.
+token still fits a request header (8 kB with the usual proxies), and `truncated` is true. Long names cut earlier.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,6 +17,8 @@ from core.policy.principal import OrganizationRole, Principal, TokenLimits, User
 
 MAX_STUDIES = 200
 MAX_ORGANIZATIONS = 50
+MAX_ORGANIZATIONS_TEXT = 3_200
+"""Characters of JSON."""
 
 
 def claims_for(
@@ -29,10 +32,13 @@ def claims_for(
 
 
 def _permissions(studies: list[int], organizations: list[OrganizationRole]) -> dict[str, Any]:
+    listed = [{"id": o.id, "name": o.name, "role": o.role} for o in organizations[:MAX_ORGANIZATIONS]]
+    while len(json.dumps(listed)) > MAX_ORGANIZATIONS_TEXT:
+        listed.pop()
     return {
         "studies": studies[:MAX_STUDIES],
-        "organizations": [{"id": o.id, "name": o.name, "role": o.role} for o in organizations[:MAX_ORGANIZATIONS]],
-        "truncated": len(studies) > MAX_STUDIES or len(organizations) > MAX_ORGANIZATIONS,
+        "organizations": listed,
+        "truncated": len(studies) > MAX_STUDIES or len(organizations) > len(listed),
     }
 
 

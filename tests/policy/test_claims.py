@@ -46,6 +46,13 @@ def test_exactly_the_limit_is_not_truncated():
     assert not claims_for(1, UserType.PRACTITIONER, range(MAX_STUDIES), many)["jhe_permissions"]["truncated"]
 
 
+def test_long_names_cut_the_organizations_earlier():
+    many = [OrganizationRole(n, "Ф" * 255, "viewer") for n in range(3)]
+    permissions = claims_for(1, UserType.PRACTITIONER, [], many)["jhe_permissions"]
+    assert permissions["truncated"]
+    assert [organization["id"] for organization in permissions["organizations"]] == [0, 1]
+
+
 def test_truncated_that_is_not_plainly_false_counts_as_truncated():
     permissions = {"studies": [], "organizations": [], "truncated": None}
     assert principal_from(signed(jhe_permissions=permissions), token_key="").limits.truncated
