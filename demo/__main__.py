@@ -7,7 +7,15 @@ import sys
 from demo import welcome
 from demo.person import Person
 from demo.question import first_answers
-from demo.services import DemoError, Exchange, migrate, refuse_taken_ports, running, wait_for_one_to_die
+from demo.services import (
+    DemoError,
+    Exchange,
+    migrate,
+    refuse_taken_ports,
+    running,
+    wait_for_one_to_die,
+    wait_until_healthy,
+)
 from jhe import embedded, env
 
 MARY = Person("manager_mary@example.com", welcome.PASSWORD)
@@ -33,9 +41,10 @@ def demonstrate(exchange: Exchange) -> None:
     embedded.ensure_running(exchange.data_dir)
     say("Bringing the database up to date")
     migrate(exchange)
-    exchange.manage("seed", "--large")
     say(f"Starting the web service on port {exchange.web_port} and the MCP server on port {exchange.mcp_port}")
     with running(exchange) as processes:
+        exchange.manage("seed", "--large")
+        wait_until_healthy(exchange, processes)
         say(f"Logging in as {MARY.email}")
         say(welcome.answers(MARY.email, first_answers(exchange, MARY, STUDY)))
         say(welcome.directions(exchange))

@@ -20,6 +20,7 @@ from jhe import embedded
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOYMENT = tomllib.loads((ROOT / "fly.toml").read_text())
+Processes = Mapping[str, subprocess.Popen[bytes]]
 SECONDS_TO_START = 30
 SECONDS_TO_STOP = 15
 
@@ -85,16 +86,19 @@ def migrate(exchange: Exchange) -> None:
 
 
 @contextmanager
-def running(exchange: Exchange) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
-    """Both services, answering their health checks; stopped afterwards, whatever happens in between."""
+def running(exchange: Exchange) -> Iterator[Processes]:
+    """Both services, started and not yet awaited; stopped afterwards, whatever happens in between."""
     with ExitStack() as stack:
-        processes = {
+        yield {
             service: stack.enter_context(_process(exchange, service, command))
             for service, command in DEPLOYMENT["processes"].items()
         }
-        for service, process in processes.items():
-            _wait_until_healthy(exchange, service, process)
-        yield processes
+
+
+def wait_until_healthy(exchange: Exchange, processes: Processes) -> None:
+    """Wait until both services answer their health checks."""
+    for service, process in processes.items():
+        _wait_until_healthy(exchange, service, process)
 
 
 def refuse_taken_ports(exchange: Exchange) -> None:
@@ -112,7 +116,7 @@ def refuse_taken_ports(exchange: Exchange) -> None:
                 ) from None
 
 
-def wait_for_one_to_die(exchange: Exchange, processes: Mapping[str, subprocess.Popen[bytes]]) -> NoReturn:
+def wait_for_one_to_die(exchange: Exchange, processes: Processes) -> NoReturn:
     """Wait as long as both services run; raise when one has ended by itself."""
     while True:
         for service, process in processes.items():

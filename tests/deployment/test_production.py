@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from demo.services import DEPLOYMENT, ROOT, Exchange, running
+from demo.services import DEPLOYMENT, ROOT, Exchange, running, wait_until_healthy
 from tests.ports import free_ports
 from tests.settings import DATA_DIR
 
@@ -51,7 +51,8 @@ class Production(Exchange):
 @pytest.fixture(scope="module")
 def production() -> Iterator[Production]:
     exchange = Production(DATA_DIR, *free_ports())
-    with running(exchange):
+    with running(exchange) as processes:
+        wait_until_healthy(exchange, processes)
         yield exchange
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from demo.services import Exchange, migrate, running
+from demo.services import Exchange, migrate, running, wait_until_healthy
 from jhe import embedded
 from tests.ports import free_ports
 
@@ -15,5 +15,6 @@ def exchange() -> Iterator[Exchange]:
         exchange = Exchange(data_dir, *free_ports())
         migrate(exchange)
         exchange.manage("seed")
-        with running(exchange):
+        with running(exchange) as processes:
+            wait_until_healthy(exchange, processes)
             yield exchange
