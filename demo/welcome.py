@@ -2,6 +2,7 @@
 
 import json
 import sys
+from typing import Any
 
 from demo.question import Answer
 from demo.services import ROOT, Exchange
@@ -63,11 +64,11 @@ Claude Desktop: paste this into claude_desktop_config.json and restart it; a bro
 """
 
 
-def claude_desktop(exchange: Exchange) -> dict[str, object]:
+def claude_desktop(exchange: Exchange) -> dict[str, Any]:
     """Makes Claude Desktop start the stdio server, which forwards to the MCP endpoint. No secret in it."""
     return {
         "mcpServers": {
-            "jupyterhealth-exchange": {
+            "jupyterhealth": {
                 "command": sys.executable,
                 "args": ["-m", "mcp_server", "stdio"],
                 "env": {

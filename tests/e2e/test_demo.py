@@ -63,7 +63,7 @@ def test_it_asks_a_first_question_as_mary_and_says_where_to_go(data_dir: Path) -
         assert printed.count(" ms\n") == 2
         assert "gmi=" in printed
         assert "Cosmic Cardio Lab Study" not in printed  # not one of hers
-        block = json.loads(printed[printed.index("{") :])["mcpServers"]["jupyterhealth-exchange"]
+        block = json.loads(printed[printed.index("{") :])["mcpServers"]["jupyterhealth"]
         assert Path(block["command"]).is_absolute()
         assert (Path(block["env"]["PYTHONPATH"]) / block["args"][1] / "__main__.py").exists()
 
