@@ -10,6 +10,7 @@ import asyncpg
 
 from core.policy.errors import Unavailable
 from mcp_server.queries import Question
+from mcp_server.settings import Exchange
 
 _log = logging.getLogger(__name__)
 
@@ -58,6 +59,15 @@ class Database:
             },
         }
         self._pool: asyncpg.Pool | None = None
+
+    @classmethod
+    def of(cls, settings: Exchange) -> Self:
+        return cls(
+            settings.database_url,
+            size=settings.pool_size,
+            wait=settings.pool_wait,
+            statement_timeout=settings.statement_timeout,
+        )
 
     async def __aenter__(self) -> Self:
         self._pool = await asyncpg.create_pool(**self._pool_arguments)

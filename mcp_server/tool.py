@@ -23,6 +23,11 @@ class Arguments(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
+    def recorded(self) -> dict[str, Any]:
+        """What the audit row tells of them: all but what people are searched by (`repr=False`); of that, its presence."""
+        given = self.model_dump(exclude_none=True)
+        return {name: value if type(self).model_fields[name].repr else True for name, value in given.items()}
+
 
 class Output(BaseModel):
     """The shape of an answer, for the output schema. The answers themselves are made as JSON by the database."""

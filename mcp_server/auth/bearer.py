@@ -1,5 +1,6 @@
 """The HTTP door's guard (RFC 6750): a bearer token in, a caller out, or a refusal that says what to do next."""
 
+from collections.abc import Callable
 from typing import Any
 
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
@@ -45,10 +46,10 @@ class BearerGuard:
             sentence = f"The token lacks the scope {SCOPE}."
             await self._challenge(403, "insufficient_scope", sentence)(scope, receive, send)
             return
-        caller = Caller(principal, source=_address(scope))
-        scope[_CALLER] = caller
+        answer = _Answer(scope, receive, send, self.challenge)
+        scope[_CALLER] = Caller(principal, _address(scope), answer.lapse)
         scope["user"] = _owner(token, signed)
-        await self._app(scope, receive, _Lapsing(self, caller, scope, receive, send))
+        await self._app(scope, receive, answer)
 
     def challenge(self, sentence: str) -> Response:
         return self._challenge(401, "invalid_token", sentence)
@@ -63,20 +64,26 @@ class BearerGuard:
         return JSONResponse(body, status, {"WWW-Authenticate": f"Bearer {challenge}"})
 
 
-class _Lapsing:
-    """Holds the answer back until it begins: by then a question may have found that the token no longer stands."""
+class _Answer:
+    """Sends what the application answers, unless a question has found meanwhile that the token stands no more."""
 
-    def __init__(self, guard: BearerGuard, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
-        self._guard, self._caller = guard, caller
+    def __init__(self, scope: Scope, receive: Receive, send: Send, challenge: Callable[[str], Response]) -> None:
         self._scope, self._receive, self._send = scope, receive, send
-        self._replaced = False
+        self._challenge = challenge
+        self._lapsed: Response | None = None
+        self._started = False
+
+    def lapse(self, sentence: str) -> None:
+        """Answer 401 instead, if the answer has not begun."""
+        if not self._started:
+            self._lapsed = self._challenge(sentence)
 
     async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start" and self._caller.lapsed:
-            self._replaced = True
-            await self._guard.challenge(self._caller.lapsed)(self._scope, self._receive, self._send)
-        elif not self._replaced:
+        if self._lapsed is None:
+            self._started = True
             await self._send(message)
+        elif message["type"] == "http.response.start":
+            await self._lapsed(self._scope, self._receive, self._send)
 
 
 async def find_caller(context: ServerRequestContext[Any]) -> Caller:

@@ -9,13 +9,13 @@ from mcp.server.context import ServerRequestContext
 from core.policy.principal import Principal
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Caller:
     principal: Principal
-    source: str = ""
+    source: str
     """The address that the request came from."""
-    lapsed: str = ""
-    """Why the token stopped standing, once a question has found out. The HTTP door then answers 401 instead."""
+    lapse: Callable[[str], None]
+    """Tells the door, with a sentence, that a question has found the token not to stand any more."""
 
     @property
     def studies(self) -> list[int] | None:

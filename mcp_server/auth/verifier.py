@@ -5,7 +5,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import jwt
 
@@ -13,6 +13,7 @@ from core.policy.claims import principal_from
 from core.policy.errors import NotAuthenticated
 from core.policy.principal import Principal
 from mcp_server.auth.keys import Keys
+from mcp_server.settings import Exchange
 
 ALGORITHMS = ("RS256", "ES256")
 LEEWAY_SECONDS = 30
@@ -53,6 +54,15 @@ class Verifier:
         self._trusted_client_ids = sorted(trusted_client_ids)
         self._verified: OrderedDict[str, SignedClaims] = OrderedDict()
 
+    @classmethod
+    def of(cls, settings: Exchange) -> Self:
+        return cls(
+            Keys(settings.jwks_url),
+            issuer=settings.issuer,
+            resource=settings.mcp_url,
+            trusted_client_ids=settings.trusted_client_ids,
+        )
+
     async def verify(self, token: str) -> SignedClaims:
         """Raises NotAuthenticated with the reason, Unavailable when the issuer's keys cannot be had."""
         if len(token) > MAX_CHARACTERS:
@@ -66,6 +76,12 @@ class Verifier:
             self._verified.pop(digest, None)
             raise NotAuthenticated("The token has expired.")
         return signed
+
+    async def verify_id_token(self, token: str) -> SignedClaims:
+        """As `verify`, and an access token will not do."""
+        if str(_header(token).get("typ") or "").lower() not in _ID_TOKEN_TYPES:
+            raise NotAuthenticated("This is not an ID token.")
+        return await self.verify(token)
 
     def _remember(self, digest: str, signed: SignedClaims) -> None:
         self._verified[digest] = signed

@@ -17,7 +17,7 @@ from core.policy.roles import roles_granting
 from mcp_server import errors, results
 from mcp_server.auth.caller import Caller, FindCaller
 from mcp_server.database import Database, TookTooLong
-from mcp_server.queries import question
+from mcp_server.queries import question, unframed
 from mcp_server.tool import Answer, Tool
 
 _ROLES = {f"may_{permission.replace(':', '_')}": roles_granting(permission) for permission in Permission}
@@ -40,7 +40,7 @@ class Direct:
         try:
             return results.answered(await Call(self._database, caller, tool).answer(arguments))
         except NotAuthenticated as error:
-            caller.lapsed = str(error)
+            caller.lapse(str(error))
             return errors.refusal(error)
         except DomainError as error:
             return errors.refusal(error)
@@ -54,13 +54,14 @@ class Call:
         self._caller = caller
         self._tool = tool
         self._arguments: dict[str, Any] = {}
+        self._detail: dict[str, Any] = {}
         self._recorded = False
 
     async def answer(self, arguments: Mapping[str, Any] | None) -> Answer:
         """Raises a DomainError with a sentence for the caller."""
         try:
             parsed = self._tool.parse(arguments)
-            self._arguments = parsed.model_dump()
+            self._arguments, self._detail = parsed.model_dump(), parsed.recorded()
             await self._refuse_by_claim()
             return await self._tool.handler(parsed, self.ask)
         except TookTooLong:
@@ -79,7 +80,7 @@ class Call:
     async def ask(self, name: str, /, **parameters: Any) -> dict[str, Any]:
         row = await self._put(name, parameters)
         if row["body"] is None:
-            raise NotVisible(self._nothing(row["visible_studies"]))
+            raise NotVisible(await self._nothing())
         body: dict[str, Any] = from_json(row["body"])
         return body
 
@@ -90,8 +91,8 @@ class Call:
         try:
             check_claim_reaches_study(self._caller.principal, study_id)
         except NotVisible:
-            row = await self._put("refusal", {})
-            raise NotVisible(self._nothing(row["visible_studies"])) from None
+            await self._record("refused")
+            raise NotVisible(await self._nothing()) from None
 
     async def _record(self, outcome: str) -> None:
         if not self._recorded:
@@ -106,11 +107,11 @@ class Call:
 
     def _values(self, parameters: Mapping[str, Any], without_body: str) -> dict[str, Any]:
         principal = self._caller.principal
-        given = {name: value for name, value in self._arguments.items() if value is not None}
         return {
             **_ROLES,
             "study_id": None,
             "patient_id": None,
+            "data_type": None,
             **self._arguments,
             **parameters,
             "user_id": principal.user_id,
@@ -120,16 +121,20 @@ class Call:
             "source": self._caller.source,
             "action": self._tool.name,
             "outcome_without_body": without_body,
-            "detail": to_json(given).decode(),
+            "detail": to_json(self._detail).decode(),
         }
 
-    def _nothing(self, visible_studies: str | None) -> str:
-        """Missing and forbidden look the same."""
+    async def _nothing(self) -> str:
+        """Missing and forbidden look the same; then what the caller could have named instead."""
+        instead = await self._database.row(unframed("instead"), self._values({}, ""))
+        given = self._arguments
+        if instead["data_types"]:
+            return f"{no_such('data type', given['data_type'])} Data types of patient {given['patient_id']}: {instead['data_types']}."
         named = [
-            no_such(kind, self._arguments[f"{kind}_id"])
+            no_such(kind, given[f"{kind}_id"])
             for kind in ("patient", "study", "organization")
-            if self._arguments.get(f"{kind}_id") is not None
+            if given.get(f"{kind}_id") is not None
         ]
-        if visible_studies:
-            named.append(f"Your studies: {visible_studies}.")
-        return " ".join(named) or "There is nothing here that you can see."
+        if instead["studies"]:
+            named.append(f"Your studies: {instead['studies']}.")
+        return " ".join(named)

@@ -28,16 +28,24 @@ _PARAMETER_OR_SKIPPED = re.compile(
 class Question:
     name: str
     sql: str
-    """The framed statement with `$1`, `$2` … for `parameters`, in their order."""
+    """The statement with `$1`, `$2` … for `parameters`, in their order."""
     parameters: tuple[str, ...]
 
 
 @cache
 def question(name: str) -> Question:
     """The framed statement of `<name>.sql`."""
-    frame, body = ((_FOLDER / f"{file}.sql").read_text() for file in ("frame", name))
-    sql, parameters = numbered(frame.replace(_PLACE, body))
-    return Question(name, sql, parameters)
+    return Question(name, *numbered(_text("frame").replace(_PLACE, _text(name))))
+
+
+@cache
+def unframed(name: str) -> Question:
+    """`<name>.sql` alone, for what a call asks after its audit row is written."""
+    return Question(name, *numbered(_text(name)))
+
+
+def _text(name: str) -> str:
+    return (_FOLDER / f"{name}.sql").read_text()
 
 
 def numbered(sql: str) -> tuple[str, tuple[str, ...]]:

@@ -3,18 +3,6 @@
 SELECT
     standing.stands,
     answer.body::text AS body,
-    CASE WHEN standing.stands AND answer.body IS NULL AND :study_id::bigint IS NOT NULL THEN (
-        SELECT string_agg(studies.label, ', ' ORDER BY studies.id) FROM (
-            SELECT study.id, study.id || ' ' || study.name AS label
-            FROM core_study AS study
-            WHERE EXISTS (
-                SELECT FROM access_study AS access
-                WHERE access.study_id = study.id AND access.user_id = :user_id AND access.role = ANY(:may_study_read)
-            )
-            AND (:token_studies::bigint[] IS NULL OR study.id = ANY(:token_studies))
-            ORDER BY study.id LIMIT 20
-        ) AS studies
-    ) END AS visible_studies,
     audit_record(
         door => 'mcp',
         action => :action,

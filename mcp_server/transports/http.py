@@ -18,7 +18,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mcp_server.app import build_server
 from mcp_server.auth.bearer import BearerGuard, find_caller
-from mcp_server.auth.keys import Keys
 from mcp_server.auth.metadata import metadata_routes, metadata_url
 from mcp_server.auth.verifier import Verifier
 from mcp_server.backends.direct import Direct
@@ -47,18 +46,8 @@ def serve(settings: HttpService) -> None:
 
 def http_app(settings: HttpService) -> Starlette:
     """The whole service as an ASGI application. Nothing is connected to before its lifespan begins."""
-    database = Database(
-        settings.database_url,
-        size=settings.pool_size,
-        wait=settings.pool_wait,
-        statement_timeout=settings.statement_timeout,
-    )
-    verifier = Verifier(
-        Keys(settings.jwks_url),
-        issuer=settings.issuer,
-        resource=settings.mcp_url,
-        trusted_client_ids=settings.trusted_client_ids,
-    )
+    database = Database.of(settings)
+    verifier = Verifier.of(settings)
     manager = session_manager(build_server(Direct(database, find_caller)), settings)
 
     @asynccontextmanager

@@ -1,0 +1,72 @@
+"""From the URL of an MCP endpoint to the server that issues its tokens (RFC 9728, RFC 8414)."""
+
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import httpx2
+from mcp.client.auth import OAuthFlowError
+from mcp.client.auth.utils import (
+    build_oauth_authorization_server_metadata_discovery_urls,
+    build_protected_resource_metadata_discovery_urls,
+    validate_metadata_issuer,
+)
+from mcp.shared.auth import OAuthMetadata, ProtectedResourceMetadata
+from pydantic import AnyHttpUrl, BaseModel, ValidationError
+
+from core.policy.errors import InvalidInput, Unavailable
+
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+DocumentT = TypeVar("DocumentT", bound=BaseModel)
+
+
+class AuthorizationServer(OAuthMetadata):
+    """What an issuer says about itself: RFC 8414, and the key set that OpenID Connect Discovery adds."""
+
+    jwks_uri: AnyHttpUrl
+
+
+async def issuer_of(http: httpx2.AsyncClient, mcp_url: str) -> str:
+    """The issuer whose tokens the endpoint takes. Raises InvalidInput or Unavailable with a sentence for the person."""
+    _only_encrypted(mcp_url)
+    urls = build_protected_resource_metadata_discovery_urls(None, mcp_url)
+    resource = await _document(http, urls, ProtectedResourceMetadata)
+    if str(resource.resource) != mcp_url:  # RFC 9728 §3.3
+        raise InvalidInput(f"JHE_MCP_URL is {mcp_url}, but that endpoint calls itself {resource.resource}: use that.")
+    return str(resource.authorization_servers[0])
+
+
+async def server_of(http: httpx2.AsyncClient, issuer: str) -> AuthorizationServer:
+    """What the issuer says about itself. Raises InvalidInput or Unavailable."""
+    _only_encrypted(issuer)
+    urls = build_oauth_authorization_server_metadata_discovery_urls(issuer, issuer)
+    server = await _document(http, urls, AuthorizationServer)
+    try:
+        validate_metadata_issuer(server, issuer)
+    except OAuthFlowError as error:
+        raise InvalidInput(f"{issuer} calls itself {server.issuer}: its administrator must correct that.") from error
+    for url in (server.authorization_endpoint, server.token_endpoint, server.jwks_uri):
+        _only_encrypted(str(url))
+    return server
+
+
+async def _document(http: httpx2.AsyncClient, urls: list[str], shape: type[DocumentT]) -> DocumentT:
+    host = urlsplit(urls[0]).netloc
+    for url in urls:
+        try:
+            response = await http.get(url, headers={"Accept": "application/json"})
+        except httpx2.HTTPError as error:
+            raise Unavailable(f"{host} cannot be reached: check the address and the network.") from error
+        if response.status_code >= httpx2.codes.INTERNAL_SERVER_ERROR:
+            raise Unavailable(f"{host} is not ready: try again in a minute.")
+        if response.status_code == httpx2.codes.OK:
+            try:
+                return shape.model_validate_json(response.content)
+            except ValidationError as error:
+                raise InvalidInput(f"{url} is not what RFC 9728 or RFC 8414 asks for.") from error
+    raise InvalidInput(f"{host} does not say how to log in: is its address right?")
+
+
+def _only_encrypted(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
+        raise InvalidInput(f"{url} is not encrypted: tokens are sent over https only.")

@@ -1,0 +1,114 @@
+"""Answers from an exchange elsewhere, over its MCP endpoint: no database access on a person's own machine."""
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import httpx2
+from mcp import Client, MCPError
+from mcp.client.streamable_http import streamable_http_client
+from mcp.server.context import ServerRequestContext
+from mcp_types import (
+    CallToolRequest,
+    CallToolRequestParams,
+    CallToolResult,
+    ErrorData,
+    JSONRPCError,
+)
+from mcp_types.version import LATEST_MODERN_VERSION
+
+from core.policy.errors import DomainError, Unavailable
+from mcp_server import errors
+from mcp_server.auth.login import Login
+from mcp_server.tool import Tool
+
+_IN_WORDS = -32050
+"""Marks an error that the gateway put into words for the person (JSON-RPC 2.0 §5.1 leaves -32000 to -32099 to us)."""
+_TIMEOUT = httpx2.Timeout(15, read=120)
+
+
+class Forward:
+    """The backend of a server that has a login instead of a database. Connections are kept between calls."""
+
+    def __init__(self, mcp_url: str, login: Login) -> None:
+        self._mcp_url = mcp_url
+        self._http = httpx2.AsyncClient(transport=_Gateway(login), timeout=_TIMEOUT)
+
+    async def __aenter__(self) -> Self:
+        await self._http.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.__aexit__(kind, error, trace)
+
+    async def call(
+        self,
+        tool: Tool[Any],
+        arguments: Mapping[str, Any] | None,
+        context: ServerRequestContext[Any],  # noqa: ARG002
+    ) -> CallToolResult:
+        params = CallToolRequestParams(name=tool.name, arguments=dict(arguments or {}))
+        endpoint = Client(
+            streamable_http_client(self._mcp_url, http_client=self._http), mode=LATEST_MODERN_VERSION, cache=None
+        )
+        async with endpoint as client:
+            try:
+                return await client.session.send_request(CallToolRequest(params=params), CallToolResult)
+            except MCPError as error:
+                if error.error.code == _IN_WORDS:
+                    return errors.said(error.error.message)
+                refused = error
+        raise refused
+
+
+class _Gateway(httpx2.AsyncBaseTransport):
+    """Adds the token, and renews it when it is refused. What cannot be helped becomes an error that says what to do."""
+
+    def __init__(self, login: Login) -> None:
+        self._login = login
+        self._transport = httpx2.AsyncHTTPTransport()
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        try:
+            return await self._with_token(request)
+        except DomainError as error:
+            return _in_words(str(error))
+        except httpx2.TransportError:
+            return _in_words("The exchange cannot be reached: check the network and try again.")
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+
+    async def _with_token(self, request: httpx2.Request) -> httpx2.Response:
+        token = await self._login.access_token()
+        response = await self._send(request, token)
+        if response.status_code == httpx2.codes.UNAUTHORIZED:
+            await response.aclose()
+            response = await self._send(request, await self._login.access_token(refused=token))
+        if response.status_code in (401, 403, 429, 500, 502, 503, 504):
+            await response.aread()
+            await response.aclose()
+            raise Unavailable(_reason(response))
+        if not response.headers.get("Content-Type", "").startswith("text/event-stream"):
+            await response.aread()  # so that a connection lost half-way is met here, too
+        return response
+
+    async def _send(self, request: httpx2.Request, token: str) -> httpx2.Response:
+        request.headers["Authorization"] = f"Bearer {token}"
+        return await self._transport.handle_async_request(request)
+
+
+def _reason(response: httpx2.Response) -> str:
+    try:
+        return str(response.json()["error_description"])
+    except (ValueError, KeyError, TypeError):
+        return f"The exchange is not ready (HTTP {response.status_code}): try again in a minute."
+
+
+def _in_words(sentence: str) -> httpx2.Response:
+    error = JSONRPCError(jsonrpc="2.0", id=None, error=ErrorData(code=_IN_WORDS, message=sentence))
+    return httpx2.Response(
+        503, content=error.model_dump_json(by_alias=True), headers={"Content-Type": "application/json"}
+    )
