@@ -5,7 +5,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PIPENV_VERSION := 2026.10.3
 
 # pipenv lives in an environment of its own, so that none of its parts can be mistaken for one of ours.
-PIPENV := PIPENV_VENV_IN_PROJECT=1 PIPENV_IGNORE_VIRTUALENVS=1 PIPENV_VERBOSITY=-1 .venv/pipenv/bin/pipenv
+PIPENV_SETTINGS := PIPENV_VENV_IN_PROJECT=1 PIPENV_IGNORE_VIRTUALENVS=1 PIPENV_VERBOSITY=-1
+PIPENV := $(PIPENV_SETTINGS) .venv/pipenv/bin/pipenv
 NEEDS_PYTHON := Python 3.11 is missing: install it (Debian: apt install python3.11), or name it: make PYTHON=/path/to/python3.11
 NEEDS_PIP := pip 22.3 or newer is missing: install it for $(PYTHON) (Debian: apt install python3-pip)
 
@@ -46,8 +47,8 @@ clean: ## remove everything that these commands made
 	rm -rf tests/npm/node_modules
 
 .venv/.synced: Pipfile.lock .venv/pipenv/bin/pipenv
-	@echo "Installing the packages of Pipfile.lock into .venv (about a minute the first time)"
-	@$(PIPENV) sync --dev
+	@echo "Installing the packages of Pipfile.lock into .venv"
+	@$(PIPENV_SETTINGS) $(PYTHON) .ci/install.py .venv/pipenv/bin/pipenv sync --dev --verbose
 	@touch $@
 
 .venv/pipenv/bin/pipenv:
