@@ -20,7 +20,7 @@ ALLOWED_HOSTS = env.ALLOWED_HOSTS or [str(urlsplit(BASE_URL).hostname), "localho
 CSRF_TRUSTED_ORIGINS = [BASE_URL]
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "core.admin_site.ExchangeAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

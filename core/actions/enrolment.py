@@ -15,20 +15,24 @@ def enrol(
 ) -> bool:
     """Enrol a patient of the study's organization; false if they were enrolled already.
 
-    The caller has fetched both with ENROLMENT_MANAGE. Raises InvalidInput for a patient of other organizations only:
-    enrolling would show their record to people who have nothing to do with it.
+    The caller has fetched both with ENROLMENT_MANAGE. Raises InvalidInput as check_can_enrol does.
     """
     with acting(actor, door=door):
-        if not patient.patient_organizations.filter(organization_id=study.organization_id).exists():
-            raise InvalidInput(
-                f"Patient {patient.pk} does not belong to organization {study.organization_id}, which runs the study: "
-                "add the patient to it first."
-            )
+        check_can_enrol(patient=patient, study=study)
         _, created = StudyPatient.objects.get_or_create(
             study=study, patient=patient, defaults={"enrolled_at": enrolled_at or timezone.now()}
         )
         record_write(actor, door=door, action="enrol", study_id=study.pk, patient_ids=[patient.pk])
         return created
+
+
+def check_can_enrol(*, patient: Patient, study: Study) -> None:
+    """Raises InvalidInput for a patient of other organizations only: their record would not be the study's to see."""
+    if not patient.patient_organizations.filter(organization_id=study.organization_id).exists():
+        raise InvalidInput(
+            f"Patient {patient.pk} does not belong to organization {study.organization_id}, which runs the study: "
+            "add the patient to it first."
+        )
 
 
 def withdraw_from_study(*, actor: Principal | None, patient: Patient, study: Study, door: str) -> bool:

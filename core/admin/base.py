@@ -1,0 +1,155 @@
+"""What every page of the admin shares: lists that stay fast, refusals that read like sentences, and the audit trail."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db import IntegrityError, models
+from django.http import HttpRequest, HttpResponse
+from django.utils.functional import cached_property
+
+from core.actions.acting import acting
+from core.actions.audit import record_access
+from core.models import AuditEvent
+from core.models.refusals import sentence_of
+from core.policy.errors import DomainError
+from core.policy.principal import Principal, UserType
+
+DOOR = "admin"
+
+
+def person(request: HttpRequest) -> Principal:
+    """The superuser behind a request: the site lets in nobody else."""
+    return Principal(user_id=int(str(request.user.pk)), user_type=UserType.PRACTITIONER)
+
+
+class BoundedPaginator(Paginator):
+    """Counts no further than anybody leafs: past that a search is the way."""
+
+    LIMIT = 10_000
+
+    @cached_property
+    def count(self) -> int:
+        rows: Any = self.object_list
+        return int(rows[: self.LIMIT].count())
+
+
+class ExchangeForm(forms.ModelForm):
+    refusal = ""
+    """What the database or an action said when this form was saved."""
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        if self.refusal:
+            self.add_error(None, self.refusal)
+        return cleaned
+
+
+class ExchangeAdmin(admin.ModelAdmin):
+    form = ExchangeForm
+    formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    list_per_page = 50
+
+    def why_kept(self, obj: Any) -> str:
+        """Why this object must stay, as a sentence; empty if it may go."""
+        return ""
+
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
+        # Asked first, because collecting what would go with an object reads every row of it.
+        kept = [sentence for obj in objs if (sentence := self.why_kept(obj))]
+        return ([], {}, set(), kept) if kept else super().get_deleted_objects(objs, request)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
+        form.refusal = getattr(request, "refusal", "")
+        return form
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        view = super().changeform_view
+        try:
+            with acting(person(request), door=DOOR):
+                return view(request, object_id, form_url, extra_context)
+        except IntegrityError as error:
+            refusal = sentence_of(error)
+        except DomainError as error:
+            refusal = str(error)
+        # Nothing was saved: show the form again as it was sent, with what stood in the way.
+        request.refusal = refusal  # type: ignore[attr-defined]
+        return view(request, object_id, form_url, extra_context)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        with acting(person(request), door=DOOR):
+            return super().changelist_view(request, extra_context)
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        with acting(person(request), door=DOOR):
+            return super().delete_view(request, object_id, extra_context)
+
+
+class PatientDataAdmin(ExchangeAdmin):
+    """For models that tell of patients: each page that shows some of them, or is refused, leaves one audit row."""
+
+    def patient_ids_of(self, obj: Any) -> Iterable[int]:
+        return [obj.patient_id]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        with acting(person(request), door=DOOR):
+            response = super().changelist_view(request, extra_context)
+            context = getattr(response, "context_data", None) or {}
+            shown = context["cl"].result_list if "cl" in context else context.get("queryset", ())
+            self._record(request, shown)
+        return response
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        obj = super().get_object(request, object_id, from_field)
+        self._record(request, [obj] if obj else (), found=obj is not None)
+        return obj
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        self._record(request, [obj])
+        return super().log_addition(request, obj, message)
+
+    def _record(self, request: HttpRequest, shown: Iterable[Any], *, found: bool = True) -> None:
+        who = person(request)
+        route = request.resolver_match.view_name if request.resolver_match else ""
+        record_access(
+            door=DOOR,
+            action=f"{request.method} {route}",
+            outcome=AuditEvent.Outcome.SUCCESS if found else AuditEvent.Outcome.REFUSED,
+            user_id=who.user_id,
+            patient_ids=sorted({patient_id for obj in shown for patient_id in self.patient_ids_of(obj)}),
+            source=request.META.get("REMOTE_ADDR", ""),
+        )
+
+
+class LinkInline(admin.TabularInline):
+    """Rows that join two things: made and removed, never edited, so that a page of them needs no query per row."""
+
+    extra = 0
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        return super().get_queryset(request).select_related(*self.autocomplete_fields, str(self.fk_name))
+
+
+class ReadOnly:
+    """Looked at, never touched. For model admins and inlines."""
+
+    def has_add_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False

@@ -1,0 +1,53 @@
+from collections.abc import Iterable
+
+from django.contrib import admin
+
+from core.admin.base import LinkInline, PatientDataAdmin
+from core.models import ConsentHistory, Patient, PatientIdentifier, PatientOrganization
+
+
+class IdentifierInline(admin.TabularInline):
+    model = PatientIdentifier
+    extra = 0
+
+
+class OrganizationInline(LinkInline):
+    model = PatientOrganization
+    fk_name = "patient"
+    verbose_name_plural = "organizations"
+    autocomplete_fields = ("organization",)
+
+
+@admin.register(Patient)
+class PatientAdmin(PatientDataAdmin):
+    list_display = ("id", "name_family", "name_given", "birth_date", "gender")
+    list_display_links = ("id", "name_family")
+    list_filter = ("gender",)
+    search_fields = ("name_family", "name_given", "telecom_email", "identifiers__value", "=id")
+    raw_id_fields = ("user",)
+    inlines = (IdentifierInline, OrganizationInline)
+
+    def patient_ids_of(self, obj: Patient) -> Iterable[int]:
+        return [obj.pk]
+
+    def why_kept(self, obj: Patient) -> str:
+        if obj.observations.exists() or ConsentHistory.objects.filter(patient_id=obj.pk).exists():
+            return f"{obj} has observations or a consent history: end the enrolments or the login instead."
+        return ""
+
+
+@admin.register(PatientIdentifier)
+class PatientIdentifierAdmin(PatientDataAdmin):
+    list_display = ("id", "patient_id", "system", "value")
+    list_select_related = ("patient",)
+    search_fields = ("=value", "=patient__id")
+    raw_id_fields = ("patient",)
+
+
+@admin.register(PatientOrganization)
+class PatientOrganizationAdmin(PatientDataAdmin):
+    list_display = ("id", "patient_id", "organization")
+    list_select_related = ("organization", "patient")
+    search_fields = ("organization__name", "=patient__id")
+    raw_id_fields = ("patient",)
+    autocomplete_fields = ("organization",)

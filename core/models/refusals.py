@@ -1,0 +1,14 @@
+"""What the database's own rules say to a person, without a word of the row that broke them."""
+
+from django.db import IntegrityError
+
+_SENTENCES = {
+    "consent_of_an_enrolled_patient": "The patient is not enrolled in this study: enrol the patient first.",
+    "consent_to_a_requested_scope": "The study does not request this scope: add it to the study first.",
+}
+
+
+def sentence_of(error: IntegrityError) -> str:
+    """One sentence for an IntegrityError: ours, or PostgreSQL's first line, which names rules and never values."""
+    diagnosis = error.__cause__.diag  # type: ignore[union-attr]
+    return _SENTENCES.get(diagnosis.constraint_name) or f"{diagnosis.message_primary.rstrip('.')}."
