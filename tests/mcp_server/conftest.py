@@ -1,0 +1,68 @@
+"""The MCP service in this process, on the test database, with tokens of a test issuer."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from mcp_server.settings import HttpService
+from tests import tokens
+
+
+class Issuer(ThreadingHTTPServer):
+    """Serves a key set, counts who asks for it, and can be told to fail."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Answers)
+        self.keys = tokens.jwks()
+        self.status = 200
+        self.asked = 0
+
+    @property
+    def jwks_url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/jwks.json"
+
+
+class _Answers(BaseHTTPRequestHandler):
+    server: Issuer
+
+    def do_GET(self) -> None:
+        self.server.asked += 1
+        body = json.dumps(self.server.keys).encode()
+        self.send_response(self.server.status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    with Issuer() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def settings_without_database(issuer: Issuer) -> HttpService:
+    """For what is decided before the database is asked."""
+    return HttpService(
+        database_url="postgresql://nobody@127.0.0.1:1/nowhere",
+        issuer=tokens.ISSUER,
+        given_url=tokens.RESOURCE,
+        given_jwks_url=issuer.jwks_url,
+        pool_wait=0.5,
+    )
+
+
+@pytest.fixture
+def settings(settings_without_database: HttpService, mcp_database_url: str) -> HttpService:
+    return settings_without_database.model_copy(update={"database_url": mcp_database_url, "pool_wait": 5})
