@@ -21,11 +21,15 @@ def invalid_arguments(tool: str, allowed: list[str], error: ValidationError) -> 
     """One sentence on what is wrong with a tool's arguments. It repeats no value: that may be a patient's name."""
     faults = error.errors(include_url=False, include_input=False, include_context=False)
     unknown = [_place(fault["loc"]) for fault in faults if fault["type"] == "extra_forbidden"]
-    wrong = [f"{_place(fault['loc'])}: {fault['msg']}" for fault in faults if fault["type"] != "extra_forbidden"]
+    wrong = [_fault(fault["loc"], fault["msg"]) for fault in faults if fault["type"] != "extra_forbidden"]
     if unknown:
         takes = f"takes {', '.join(allowed)}" if allowed else "takes no arguments"
         wrong.insert(0, f"{tool} {takes}; it does not know {', '.join(unknown)}")
     return InvalidInput("; ".join(wrong) + ".")
+
+
+def _fault(location: tuple[int | str, ...], message: str) -> str:
+    return f"{_place(location)}: {message.removeprefix('Value error, ')}"
 
 
 def _place(location: tuple[int | str, ...]) -> str:

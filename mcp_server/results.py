@@ -15,6 +15,7 @@ from mcp_server.tool import Answer
 MAX_CHARACTERS = 20_000
 """8,000 tokens: JSON made of numbers and names comes to about 2.5 characters a token."""
 _HEADROOM = 1_000
+_QUOTED = 60
 
 Position = TypeVar("Position")
 
@@ -32,24 +33,32 @@ def answered(answer: Answer) -> CallToolResult:
     )
 
 
-def page(
-    body: dict[str, Any], rows: str, limit: int, position: Callable[[dict[str, Any]], Sequence[Any]]
-) -> dict[str, Any]:
-    """`body` with at most `limit` of its `rows`, and no more than fit into one answer.
+def shortened(body: dict[str, Any], rows: str, limit: int) -> dict[str, Any]:
+    """`body` with at most `limit` of its `rows`, and no more than fit into one answer. Sets `returned`, `truncated`.
 
-    The question asks for `limit + 1` rows, so that one too many tells that there are more. Sets `returned`, `truncated`
-    and `next_cursor`; `position(row)` is what the next page continues after.
+    The question asks for `limit + 1` rows, so that one too many tells that there are more.
     """
     found: list[dict[str, Any]] = body[rows]
     kept = found[: _fitting(found[:limit])]
-    more = len(kept) < len(found)
-    return {
-        **body,
-        rows: kept,
-        "returned": len(kept),
-        "truncated": more,
-        "next_cursor": cursor(position(kept[-1])) if more and kept else None,
-    }
+    return {**body, rows: kept, "returned": len(kept), "truncated": len(kept) < len(found)}
+
+
+def page(
+    body: dict[str, Any], rows: str, limit: int, position: Callable[[dict[str, Any]], Sequence[Any]]
+) -> dict[str, Any]:
+    """`body`, shortened, with the `next_cursor`; `position(row)` is what the next page continues after."""
+    short = shortened(body, rows, limit)
+    return {**short, "next_cursor": cursor(position(short[rows][-1])) if short["truncated"] and short[rows] else None}
+
+
+def counted(page: dict[str, Any], what: str, narrower: str) -> str:
+    """`Studies: 5.`, or `Studies: 120, 50 of them here. Pass next_cursor as cursor for more, or narrow with …`"""
+    if page["truncated"]:
+        more = f"Pass next_cursor as cursor for more, or narrow with {narrower}."
+        return f"{what}: {page['total']}, {page['returned']} of them here. {more}"
+    if page["returned"] < page["total"]:
+        return f"{what}: {page['total']}, the last {page['returned']} of them here."
+    return f"{what}: {page['total']}."
 
 
 def cursor(position: Sequence[Any]) -> str:
@@ -68,6 +77,11 @@ def position_of(cursor: str | None, shape: type[Position]) -> Position | None:
         return TypeAdapter(shape).validate_json(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (binascii.Error, ValidationError, ValueError) as error:
         raise InvalidInput("This cursor is not a next_cursor of this tool: call it without one to begin.") from error
+
+
+def quoted(text: str) -> str:
+    """Text from data inside a sentence: as a JSON string, so that it cannot pass for words of ours."""
+    return to_json(text if len(text) <= _QUOTED else text[: _QUOTED - 1] + "…").decode()
 
 
 def _fitting(rows: list[dict[str, Any]]) -> int:

@@ -24,7 +24,7 @@ class Arguments(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
     def recorded(self) -> dict[str, Any]:
-        """What the audit row tells of them: all but what people are searched by (`repr=False`); of that, its presence."""
+        """What the audit row tells: of what people are searched by (`repr=False`) only that it was given."""
         given = self.model_dump(exclude_none=True)
         return {name: value if type(self).model_fields[name].repr else True for name, value in given.items()}
 
@@ -33,6 +33,15 @@ class Output(BaseModel):
     """The shape of an answer, for the output schema. The answers themselves are made as JSON by the database."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+class Page(Output):
+    """Some of what there is. `total` counts all of it."""
+
+    total: int
+    returned: int
+    truncated: bool
+    next_cursor: str | None
 
 
 @dataclass(frozen=True, slots=True)

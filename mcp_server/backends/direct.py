@@ -129,7 +129,8 @@ class Call:
         instead = await self._database.row(unframed("instead"), self._values({}, ""))
         given = self._arguments
         if instead["data_types"]:
-            return f"{no_such('data type', given['data_type'])} Data types of patient {given['patient_id']}: {instead['data_types']}."
+            there_are = f"Data types of patient {given['patient_id']}: {instead['data_types']}."
+            return f"{no_such('data type', given['data_type'])} {there_are}"
         named = [
             no_such(kind, given[f"{kind}_id"])
             for kind in ("patient", "study", "organization")

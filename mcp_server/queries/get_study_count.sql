@@ -1,13 +1,5 @@
--- How many studies the caller may see, in all and by organization.
-SELECT
-    json_build_object(
-        'total', COALESCE(sum(counted.studies), 0)::int,
-        'organizations', COALESCE(json_agg(json_build_object(
-            'organization_id', counted.id, 'name', counted.name, 'studies', counted.studies
-        ) ORDER BY counted.id), '[]')
-    ) AS body,
-    '{}'::bigint[] AS patient_ids
-FROM (
+-- How many studies the caller may see, in all and by organization, the organizations with most studies first.
+WITH counted AS (
     SELECT organization.id, organization.name, count(*)::int AS studies
     FROM core_study AS study
     JOIN core_organization AS organization ON organization.id = study.organization_id
@@ -17,4 +9,15 @@ FROM (
     )
     AND (:token_studies::bigint[] IS NULL OR study.id = ANY(:token_studies))
     GROUP BY organization.id, organization.name
-) AS counted
+), listed AS (
+    SELECT * FROM counted ORDER BY counted.studies DESC, counted.id LIMIT :limit
+)
+SELECT
+    json_build_object(
+        'total', (SELECT COALESCE(sum(counted.studies), 0)::int FROM counted),
+        'organizations', COALESCE(json_agg(json_build_object(
+            'organization_id', listed.id, 'name', listed.name, 'studies', listed.studies
+        ) ORDER BY listed.studies DESC, listed.id), '[]')
+    ) AS body,
+    '{}'::bigint[] AS patient_ids
+FROM listed

@@ -10,35 +10,25 @@ WITH study AS (
     )
     AND (:token_studies::bigint[] IS NULL OR study.id = ANY(:token_studies))
 ), enrolled AS (
-    SELECT enrolment.patient_id
-    FROM core_studypatient AS enrolment
-    WHERE enrolment.study_id = (SELECT id FROM study)
-    AND enrolment.patient_id IN (
-        SELECT access.patient_id FROM access_patient AS access
-        WHERE access.user_id = :user_id AND access.role = ANY(:may_patient_read)
-    )
+    SELECT DISTINCT access.patient_id
+    FROM access_enrolment AS access
+    WHERE access.study_id = :study_id AND access.user_id = :user_id AND access.role = ANY(:may_patient_read)
 ), answered AS (
     SELECT
         consent.code_id,
         count(*) FILTER (WHERE consent.consented)::int AS consented,
         count(*) FILTER (WHERE NOT consent.consented)::int AS declined
     FROM core_studypatientscopeconsent AS consent
-    WHERE consent.study_id = (SELECT id FROM study)
+    WHERE consent.study_id = :study_id
     AND consent.patient_id IN (
-        SELECT access.patient_id FROM access_patient AS access
-        WHERE access.user_id = :user_id AND access.role = ANY(:may_consent_read)
+        SELECT access.patient_id FROM access_enrolment AS access
+        WHERE access.study_id = :study_id AND access.user_id = :user_id AND access.role = ANY(:may_consent_read)
     )
     GROUP BY consent.code_id
 ), readable AS (
-    SELECT consent.patient_id, consent.code_id
-    FROM core_studypatientscopeconsent AS consent
-    WHERE consent.study_id = (SELECT id FROM study)
-    AND consent.consented
-    AND (consent.patient_id, consent.code_id) IN (
-        SELECT access.patient_id, access.code_id FROM access_observation AS access
-        WHERE access.user_id = :user_id AND access.role = ANY(:may_observation_read)
-        AND (access.study_id = :study_id OR access.study_id IS NULL)
-    )
+    SELECT DISTINCT access.patient_id, access.code_id
+    FROM access_observation AS access
+    WHERE access.study_id = :study_id AND access.user_id = :user_id AND access.role = ANY(:may_observation_read)
 ), readings AS (
     SELECT sum(kind.n)::bigint AS n, min(kind.first) AS first, max(kind.last) AS last
     FROM readable CROSS JOIN LATERAL (

@@ -3,6 +3,6 @@
 from typing import Any
 
 from mcp_server.tool import Tool
-from mcp_server.tools import studies
+from mcp_server.tools import observations, patients, studies
 
-TOOLS: dict[str, Tool[Any]] = {tool.name: tool for tool in (*studies.TOOLS,)}
+TOOLS: dict[str, Tool[Any]] = {tool.name: tool for tool in (*studies.TOOLS, *patients.TOOLS, *observations.TOOLS)}

@@ -1,6 +1,15 @@
-"""Studies: which there are."""
+"""Studies: which there are, and what one asks for and holds."""
 
-from mcp_server.tool import Answer, Arguments, Ask, Id, Output, Tool
+from typing import Annotated
+
+from pydantic import Field
+
+from mcp_server.arguments import Cursor, Text, containing
+from mcp_server.results import counted, page, position_of, quoted, shortened
+from mcp_server.tool import Answer, Arguments, Ask, Id, Output, Page, Tool
+
+PAGE = 50
+"""Studies, or organizations, in one answer."""
 
 
 class GetStudyCount(Arguments):
@@ -16,12 +25,97 @@ class OrganizationStudies(Output):
 class StudyCount(Output):
     total: int
     organizations: list[OrganizationStudies]
+    returned: int
+    truncated: bool
 
 
 async def get_study_count(_: GetStudyCount, ask: Ask) -> Answer:
-    body = await ask("get_study_count")
+    body = shortened(await ask("get_study_count", limit=PAGE + 1), "organizations", PAGE)
     studies = "1 study" if body["total"] == 1 else f"{body['total']} studies"
-    return Answer(f"You can see {studies}, run by {len(body['organizations'])} organizations.", body)
+    rest = " Those with most studies are listed; list_studies takes organization_id for the others."
+    return Answer(f"You can see {studies}.{rest if body['truncated'] else ''}", body)
+
+
+class ListStudies(Arguments):
+    organization_id: Annotated[Id | None, Field(description="Only the studies that this organization runs.")] = None
+    query: Annotated[
+        Text | None, Field(repr=False, description="Words that the study's name or description must all contain.")
+    ] = None
+    cursor: Cursor = None
+
+
+class OrganizationName(Output):
+    organization_id: Id
+    name: str
+
+
+class ListedStudy(Output):
+    study_id: Id
+    name: str
+    organization: OrganizationName
+    scopes: Annotated[list[str], Field(description="The kinds of data that the study asks its patients for.")]
+    patients: Annotated[int, Field(description="Enrolled patients that you can see.")]
+
+
+class StudyList(Page):
+    studies: list[ListedStudy]
+
+
+async def list_studies(arguments: ListStudies, ask: Ask) -> Answer:
+    after = position_of(arguments.cursor, tuple[Id])
+    found = await ask(
+        "list_studies", words=containing(arguments.query), after_id=after[0] if after else 0, limit=PAGE + 1
+    )
+    body = page(found, "studies", PAGE, lambda study: [study["study_id"]])
+    return Answer(counted(body, "Studies that you can see", "organization_id or query"), body)
+
+
+class GetStudyMetadata(Arguments):
+    study_id: Id
+
+
+class RequestedScope(Output):
+    data_type: str
+    name: str
+    consented: int
+    declined: int
+    unanswered: int
+    consent_rate: Annotated[float | None, Field(description="Percent of the patients; null when there are none.")]
+
+
+class DataSourceName(Output):
+    data_source_id: Id
+    name: str
+    type: str
+
+
+class ClientName(Output):
+    client_id: str
+    name: str
+
+
+class StudyMetadata(Output):
+    study_id: Id
+    name: str
+    description: str
+    organization: OrganizationName
+    scopes: list[RequestedScope]
+    data_sources: list[DataSourceName]
+    clients: Annotated[list[ClientName], Field(description="Applications that may send data for the study.")]
+    patients: Annotated[int, Field(description="Enrolled patients that you can see.")]
+    observations: Annotated[int, Field(description="Observations that consent lets you read through this study.")]
+    first_reading: str | None
+    last_reading: str | None
+    time_zone: str
+
+
+async def get_study_metadata(arguments: GetStudyMetadata, ask: Ask) -> Answer:  # noqa: ARG001 - bound by name
+    body = await ask("get_study_metadata")
+    return Answer(
+        f"Study {body['study_id']}, {quoted(body['name'])}. What you can see of it: patients {body['patients']}, "
+        f"observations {body['observations']}. Times are UTC.",
+        body,
+    )
 
 
 TOOLS = (
@@ -32,5 +126,27 @@ TOOLS = (
         arguments=GetStudyCount,
         output=StudyCount,
         handler=get_study_count,
+    ),
+    Tool(
+        name="list_studies",
+        title="List studies",
+        description=(
+            "The studies you can see, with the organization that runs each, the kinds of data it asks for and how many "
+            "patients it has. Begin here: other tools take the study_id."
+        ),
+        arguments=ListStudies,
+        output=StudyList,
+        handler=list_studies,
+    ),
+    Tool(
+        name="get_study_metadata",
+        title="Describe a study",
+        description=(
+            "One study: description, organization, requested scopes with the consent to each, data sources, clients, "
+            "and how many patients and observations of it you can see, with the first and last reading."
+        ),
+        arguments=GetStudyMetadata,
+        output=StudyMetadata,
+        handler=get_study_metadata,
     ),
 )

@@ -1,0 +1,58 @@
+"""Kinds of arguments that tools share, each with the words that its schema tells a model."""
+
+from datetime import date
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+
+def _only_text(value: Any) -> Any:
+    if value is not None and not isinstance(value, str):
+        raise ValueError("must be an ISO 8601 date such as 1971-03-09")
+    return value
+
+
+_NO_CONTROL_CHARACTERS = r"^[^\x00-\x1f]+$"
+
+Text = Annotated[str, Field(min_length=1, max_length=100, pattern=_NO_CONTROL_CHARACTERS)]
+"""Something to look for. Give it `repr=False` where it is looked for in what patients are called."""
+
+Day = Annotated[date, BeforeValidator(_only_text), Field(description="An ISO 8601 date such as 1971-03-09.")]
+
+Cursor = Annotated[
+    str | None,
+    Field(max_length=200, repr=False, description="The next_cursor of the page before; without it, the first page."),
+]
+
+DataType = Annotated[
+    str,
+    Field(
+        max_length=100,
+        pattern=r"^[\w:. -]+$",
+        description="A kind of data: a scope's code such as omh:blood-glucose:4.0, or its name such as blood-glucose.",
+    ),
+]
+
+_ISO_8601 = r"^[0-9A-Za-z:.+ -]+$"
+Start = Annotated[
+    str,
+    Field(
+        max_length=40,
+        pattern=_ISO_8601,
+        description="From here on: an ISO 8601 date (the patient's local day), or a date-time with an offset.",
+    ),
+]
+End = Annotated[
+    str,
+    Field(
+        max_length=40,
+        pattern=_ISO_8601,
+        description="Until here: an ISO 8601 date, which is included, or a date-time with an offset, which is not.",
+    ),
+]
+
+
+def containing(text: str | None) -> list[str]:
+    """The LIKE patterns that texts with every word of `text` in them match; none match everything."""
+    escaped = (text or "").replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+    return [f"%{word}%" for word in escaped.replace(",", " ").split()]

@@ -1,0 +1,109 @@
+-- A patient's observations along time, newest or oldest first, after a position, of one kind or of all that the caller
+-- may read. Each kind is read along the index (patient, code, time, id), so a deep page costs what the first one does.
+-- A window in local time comes with rough bounds in UTC for the index, and is then exact for each reading.
+WITH readable AS MATERIALIZED (
+    SELECT DISTINCT access.code_id
+    FROM access_observation AS access
+    WHERE access.patient_id = :patient_id AND access.user_id = :user_id AND access.role = ANY(:may_observation_read)
+    AND (access.study_id IS NULL OR :token_studies::bigint[] IS NULL OR access.study_id = ANY(:token_studies))
+), kinds AS MATERIALIZED (
+    SELECT code.id, code.coding_code
+    FROM readable
+    JOIN core_codeableconcept AS code ON code.id = readable.code_id
+    WHERE :data_type::text IS NULL OR :data_type IN (
+        lower(code.coding_code), split_part(lower(code.coding_code), ':', 2), translate(lower(code.text), ' _', '--')
+    )
+), counted AS (
+    SELECT COALESCE(sum(kind.n), 0)::bigint AS total
+    FROM kinds CROSS JOIN LATERAL (
+        SELECT count(*) AS n -- from the index alone
+        FROM core_observation AS observation
+        WHERE :start_local::timestamp IS NULL AND :end_local::timestamp IS NULL
+        AND observation.patient_id = :patient_id AND observation.code_id = kinds.id
+        AND observation.effective_start >= COALESCE(:start_utc::timestamptz, '-infinity')
+        AND observation.effective_start < COALESCE(:end_utc::timestamptz, 'infinity')
+        UNION ALL
+        SELECT count(*)
+        FROM core_observation AS observation
+        WHERE NOT (:start_local IS NULL AND :end_local IS NULL)
+        AND observation.patient_id = :patient_id AND observation.code_id = kinds.id
+        AND observation.effective_start >= COALESCE(:start_utc, '-infinity')
+        AND observation.effective_start < COALESCE(:end_utc, 'infinity')
+        AND tsrange(:start_local, :end_local) @> (
+            observation.effective_start AT TIME ZONE 'UTC'
+            + make_interval(mins => COALESCE(observation.utc_offset_minutes, 0))
+        )
+    ) AS kind
+), listed AS (
+    SELECT reading.*, kinds.coding_code
+    FROM kinds CROSS JOIN LATERAL (
+        (
+            SELECT observation.*
+            FROM core_observation AS observation
+            WHERE :newest_first::boolean
+            AND observation.patient_id = :patient_id AND observation.code_id = kinds.id
+            AND observation.effective_start >= COALESCE(:start_utc, '-infinity')
+            AND observation.effective_start < COALESCE(:end_utc, 'infinity')
+            AND (observation.effective_start, observation.id)
+                < (COALESCE(:after_time::timestamptz, 'infinity'), COALESCE(:after_id::bigint, 0))
+            AND tsrange(:start_local, :end_local) @> (
+                observation.effective_start AT TIME ZONE 'UTC'
+                + make_interval(mins => COALESCE(observation.utc_offset_minutes, 0))
+            )
+            ORDER BY observation.effective_start DESC, observation.id DESC LIMIT :rows
+        ) UNION ALL (
+            SELECT observation.*
+            FROM core_observation AS observation
+            WHERE NOT :newest_first
+            AND observation.patient_id = :patient_id AND observation.code_id = kinds.id
+            AND observation.effective_start >= COALESCE(:start_utc, '-infinity')
+            AND observation.effective_start < COALESCE(:end_utc, 'infinity')
+            AND (observation.effective_start, observation.id)
+                > (COALESCE(:after_time, '-infinity'), COALESCE(:after_id, 0))
+            AND tsrange(:start_local, :end_local) @> (
+                observation.effective_start AT TIME ZONE 'UTC'
+                + make_interval(mins => COALESCE(observation.utc_offset_minutes, 0))
+            )
+            ORDER BY observation.effective_start, observation.id LIMIT :rows
+        )
+    ) AS reading
+    ORDER BY
+        CASE WHEN :newest_first THEN reading.effective_start END DESC, CASE WHEN :newest_first THEN reading.id END DESC,
+        reading.effective_start, reading.id
+    LIMIT :rows
+)
+SELECT
+    json_build_object(
+        'patient_id', :patient_id,
+        'total', counted.total,
+        'data_types', ARRAY(SELECT kinds.coding_code FROM kinds ORDER BY kinds.id),
+        'observations', (
+            SELECT COALESCE(json_agg(json_build_object(
+                'position', listed.effective_start,
+                'observation_id', listed.id,
+                'time', iso_8601(listed.effective_start, listed.utc_offset_minutes),
+                'end', iso_8601(listed.effective_end, listed.utc_offset_minutes),
+                'data_type', listed.coding_code,
+                'value', listed.value_quantity,
+                'unit', NULLIF(listed.value_unit, ''),
+                'values', CASE WHEN listed.value_quantity IS NULL AND NOT size.too_long
+                    THEN listed.omh_data -> 'body' #- '{effective_time_frame}' END,
+                'status', NULLIF(listed.status, 'final'),
+                'data_source', CASE WHEN :full::boolean THEN (
+                    SELECT json_build_object('data_source_id', source.id, 'name', source.name, 'type', source.type)
+                    FROM core_datasource AS source WHERE source.id = listed.data_source_id
+                ) END,
+                'omh_data', CASE WHEN :full AND NOT size.too_long THEN listed.omh_data END,
+                'too_long', NULLIF(size.too_long, false)
+            )), '[]')
+            FROM listed CROSS JOIN LATERAL (
+                SELECT (listed.value_quantity IS NULL OR :full) AND length(listed.omh_data::text) > 6000 AS too_long
+            ) AS size
+        )
+    ) AS body,
+    ARRAY[:patient_id] AS patient_ids
+FROM counted
+WHERE EXISTS (SELECT FROM kinds) OR NOT EXISTS (SELECT FROM readable) AND EXISTS (
+    SELECT FROM access_patient AS access
+    WHERE access.patient_id = :patient_id AND access.user_id = :user_id AND access.role = ANY(:may_patient_read)
+)
