@@ -109,11 +109,11 @@ def release(data_dir: Path) -> None:
 
 
 @contextmanager
-def throw_away() -> Iterator[Path]:
+def throw_away(settings: Mapping[str, str] = THROW_AWAY) -> Iterator[Path]:
     """A data directory with a running server in the system's temporary folder; both are gone afterwards."""
     data_dir = Path(tempfile.mkdtemp(prefix="jhe-"))
     try:
-        ensure_running(data_dir, THROW_AWAY)
+        ensure_running(data_dir, settings)
         try:
             yield data_dir
         finally:

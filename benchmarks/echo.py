@@ -1,0 +1,51 @@
+"""What is compared against: the SDK's own bare echo tool, and an answer without any work, which shows what the load can
+do. `python -m benchmarks.echo sdk|nothing PORT`
+"""
+
+import logging
+import sys
+
+import uvicorn
+from mcp.server import MCPServer
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+
+def sdk() -> ASGIApp:
+    """The SDK as it is fastest: no login, JSON answers, no sessions, a tool that needs no thread, no line per call."""
+    server = MCPServer("echo", log_level="WARNING")
+
+    @server.tool()
+    async def echo(text: str) -> str:
+        """Say it back."""
+        return text
+
+    return server.streamable_http_app(json_response=True, stateless_http=True)
+
+
+def nothing() -> ASGIApp:
+    """A body as long as the echo's, without a look at the request."""
+
+    async def app(_: Scope, __: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"233")]})
+        await send({"type": "http.response.body", "body": b"." * 233})
+
+    return app
+
+
+def main(which: str, port: int) -> None:
+    logging.basicConfig(level=logging.WARNING)
+    # The options of mcp_server.transports.http.serve.
+    uvicorn.run(
+        {"sdk": sdk, "nothing": nothing}[which](),
+        host="127.0.0.1",
+        port=port,
+        http="httptools",
+        lifespan="on" if which == "sdk" else "off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

@@ -1,0 +1,98 @@
+"""What is measured: a whole exchange as production runs it, on a PostgreSQL of its own that keeps what it commits."""
+
+import base64
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from benchmarks.load import Request, request
+from benchmarks.mcp_request import tool_call
+from demo.services import ROOT, DemoError, Exchange, migrate, running, wait_until_healthy
+from jhe import embedded
+
+EMAIL = "manager_mary@example.com"
+INTROSPECTOR = "benchmarks"
+SECRET = "0" * 64  # a throw-away client of a throw-away exchange
+
+
+class Production(Exchange):
+    """The demo's exchange with DEBUG off: development keeps a record of every query, and takes its time."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            **super().environment,
+            "DEBUG": "false",
+            "SECRET_KEY": SECRET,
+            "OIDC_RSA_PRIVATE_KEY": (self.data_dir / "signing_key.pem").read_text(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    exchange: Exchange
+    access_token: str
+    """Of manager_mary, for the MCP endpoint: a JWT."""
+    api_token: str
+    """Of manager_mary, for the web service: opaque."""
+
+    def tool_call(self, name: str) -> Request:
+        return tool_call(self.exchange.mcp_port, name, {}, authorization=f"Bearer {self.access_token}")
+
+    def userinfo(self) -> Request:
+        """OpenID Connect Core §5.3. The answer carries `jhe_permissions`, as the token's claims do."""
+        return request(self.exchange.web_port, "/o/userinfo/", authorization=f"Bearer {self.api_token}")
+
+    def introspection(self) -> Request:
+        """RFC 7662 §2.1, as a resource server with a client secret asks."""
+        secret = base64.b64encode(f"{INTROSPECTOR}:{SECRET}".encode()).decode()
+        return request(
+            self.exchange.web_port,
+            "/o/introspect/",
+            f"token={self.access_token}".encode(),
+            authorization=f"Basic {secret}",
+            content_type="application/x-www-form-urlencoded",
+        )
+
+
+@contextmanager
+def measured_exchange() -> Iterator[Measured]:
+    """Both services with the demo world, and the tokens to ask them with."""
+    with embedded.throw_away({}) as data_dir:
+        development = Exchange(data_dir, *free_ports(2))
+        migrate(development)
+        development.manage("seed")
+        client = ("--client-id", INTROSPECTOR, "--client-secret", SECRET)
+        _printed(development, "createapplication", "confidential", "client-credentials", *client)
+        production = Production(data_dir, development.web_port, development.mcp_port)
+        measured = Measured(
+            production,
+            access_token=_printed(development, "dev_token", EMAIL),
+            api_token=_printed(development, "dev_token", EMAIL, "--resource", ""),
+        )
+        with running(production) as processes:
+            wait_until_healthy(production, processes)
+            yield measured
+
+
+def free_ports(count: int) -> list[int]:
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [listening.getsockname()[1] for listening in sockets]
+
+
+def _printed(exchange: Exchange, *command: str) -> str:
+    result = subprocess.run(
+        [sys.executable, "manage.py", *command],
+        cwd=ROOT,
+        env=exchange.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if result.returncode:
+        raise DemoError(f"`manage.py {command[0]}` failed, see above.")
+    return result.stdout.strip()

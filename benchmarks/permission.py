@@ -1,0 +1,75 @@
+"""May this person read this study? By verified claim, by asking an API, by asking what the token is worth.
+
+The claim is checked in the MCP server's own process. The other two are a round trip over a connection that is kept
+open, to a web service that does nothing else. An introspection says who is asking and for how long, and not even which
+studies.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from statistics import median
+
+from benchmarks.exchange import Measured
+from benchmarks.load import Generator, Request
+from benchmarks.report import Row, duration, show
+from benchmarks.rounds import Effort, in_turns, typical_ratio
+from core.policy.checks import check_claim_reaches_study
+from mcp_server.auth.keys import Keys
+from mcp_server.auth.verifier import Verifier
+
+API = "API call (OpenID Connect userinfo)"
+INTROSPECTION = "token introspection (RFC 7662)"
+CLAIM_COLD = "verified claim, token not seen before"
+CLAIM_CACHED = "verified claim, token in the cache"
+GOALS = {CLAIM_COLD: 100, CLAIM_CACHED: 1000}
+
+
+def measure(measured: Measured, generator: Generator, effort: Effort) -> None:
+    exchange, token = measured.exchange, measured.access_token
+    study = _studies(measured, generator)[0]
+    keys = Keys(f"{exchange.web_url}/o/.well-known/jwks.json")
+
+    def verifier() -> Verifier:
+        return Verifier(keys, issuer=exchange.web_url, resource=exchange.mcp_url, trusted_client_ids=frozenset())
+
+    def by_request(request: Request) -> float:
+        return generator.run(request, connections=1, seconds=effort.seconds).p50
+
+    def by_claim(next_verifier: Callable[[], Verifier]) -> float:
+        return asyncio.run(_seconds_by_claim(next_verifier, token, study, effort.seconds / 4))
+
+    known = verifier()
+    found = in_turns(
+        {
+            API: lambda: by_request(measured.userinfo()),
+            INTROSPECTION: lambda: by_request(measured.introspection()),
+            CLAIM_COLD: lambda: by_claim(verifier),
+            CLAIM_CACHED: lambda: by_claim(lambda: known),
+        },
+        effort.rounds,
+    )
+    rows = [
+        Row(way, (duration(median(times)),), typical_ratio(found[API], times), GOALS.get(way))
+        for way, times in found.items()
+    ]
+    show("A permission check", ["per check"], "times as fast", rows)
+
+
+def _studies(measured: Measured, generator: Generator) -> list[int]:
+    """What the API says, once both ways to ask are known to work."""
+    introspected = json.loads(generator.run(measured.introspection(), connections=1, seconds=0).answer)
+    assert introspected["active"], "The introspection does not know the token."
+    told = json.loads(generator.run(measured.userinfo(), connections=1, seconds=0).answer)
+    studies: list[int] = told["jhe_permissions"]["studies"]
+    return studies
+
+
+async def _seconds_by_claim(next_verifier: Callable[[], Verifier], token: str, study: int, length: float) -> float:
+    checks, began = 0, time.perf_counter()
+    while (passed := time.perf_counter() - began) < length or not checks:
+        signed = await next_verifier().verify(token)
+        check_claim_reaches_study(signed.principal(), study)
+        checks += 1
+    return passed / checks

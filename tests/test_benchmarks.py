@@ -1,0 +1,47 @@
+"""The benchmarks' machinery, in a moment's length. What they measure is for people to read, not for tests to judge."""
+
+import subprocess
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+
+import pytest
+
+from benchmarks import permission, tool_calls
+from benchmarks.load import WrongAnswerError, generator, request
+
+ROWS = [
+    permission.API,
+    permission.INTROSPECTION,
+    permission.CLAIM_COLD,
+    permission.CLAIM_CACHED,
+    tool_calls.NOTHING,
+    tool_calls.ECHO,
+    tool_calls.LIST_STUDIES,
+]
+
+
+@pytest.fixture(scope="module")
+def printed() -> str:
+    command = [sys.executable, "-m", "benchmarks", "--rounds", "1", "--seconds", "0.05"]
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_every_benchmark_prints_its_rows(printed: str, row: str) -> None:
+    assert row in printed
+
+
+def test_every_goal_is_printed_with_its_verdict(printed: str) -> None:
+    verdicts = [line for line in printed.splitlines() if "at least" in line]
+    assert len(verdicts) == len(permission.GOALS) + len(tool_calls.GOALS)
+    assert all("met" in line or "missed" in line for line in verdicts)
+
+
+def test_an_answer_that_is_no_success_is_refused_and_not_measured() -> None:
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server, generator() as asking:
+        answering = Thread(target=server.handle_request)  # the bare handler answers 501 to everything
+        answering.start()
+        with pytest.raises(WrongAnswerError, match="501"):
+            asking.run(request(server.server_port, "/"), connections=1, seconds=0)
+        answering.join()
