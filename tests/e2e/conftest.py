@@ -1,10 +1,13 @@
 """A whole exchange: its own database with the demo world, and both services as the processes that production runs."""
 
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
 
 import pytest
 
-from demo.services import Exchange, migrate, running, wait_until_healthy
+from demo.services import ROOT, Exchange, migrate, running, wait_until_healthy
 from jhe import embedded
 from tests.ports import free_ports
 
@@ -18,3 +21,16 @@ def exchange() -> Iterator[Exchange]:
         with running(exchange) as processes:
             wait_until_healthy(exchange, processes)
             yield exchange
+
+
+@pytest.fixture(scope="session")
+def token_of(exchange: Exchange) -> Callable[[str], str]:
+    """An access token for the MCP server by the name of somebody of the demo world, as `dev_token` prints it."""
+
+    @cache
+    def token_of(name: str) -> str:
+        command = [sys.executable, "manage.py", "dev_token", f"{name}@example.com"]
+        printed = subprocess.run(command, cwd=ROOT, env=exchange.environment, stdout=subprocess.PIPE, check=True)
+        return printed.stdout.decode().strip()
+
+    return token_of
