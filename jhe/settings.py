@@ -63,7 +63,8 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {"default": dj_database_url.parse(development.database_url(), conn_max_age=60, conn_health_checks=True)}
+# A connection ends with its request: under ASGI every request has a thread of its own, so a kept one is never reused.
+DATABASES = {"default": dj_database_url.parse(development.database_url(), conn_max_age=0)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "core.User"
