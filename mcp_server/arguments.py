@@ -1,9 +1,11 @@
 """Kinds of arguments that tools share, each with the words that its schema tells a model."""
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
+
+from mcp_server.tool import Arguments, Id
 
 
 def _only_text(value: Any) -> Any:
@@ -50,6 +52,18 @@ End = Annotated[
         description="Until here: an ISO 8601 date, which is included, or a date-time with an offset, which is not.",
     ),
 ]
+
+
+class PatientOrStudy(Arguments):
+    patient_id: Annotated[Id | None, Field(description="One patient, or leave it out and give study_id.")] = None
+    study_id: Annotated[Id | None, Field(description="A study, or leave it out and give patient_id.")] = None
+    cursor: Cursor = None
+
+    @model_validator(mode="after")
+    def _one_of_the_two(self) -> Self:
+        if (self.study_id is None) == (self.patient_id is None):
+            raise ValueError("give either patient_id or study_id")
+        return self
 
 
 def containing(text: str | None) -> list[str]:

@@ -1,44 +1,41 @@
--- Glucose metrics of one patient (:patient_id), or of a study's patients, :limit of them after :after_patient_id.
--- Readings count from :start up to, not including, :end; all in mg/dL, where 1 mmol/L is 18 mg/dL: the factor with which
--- the consensus names its limits in both units (Battelino 2019, doi:10.2337/dci19-0028). Equal to the R package iglu.
+-- Glucose metrics of one patient (:patient_id), or of a study's patients: by id, :limit of them after :after_id.
+-- Equal to the R package iglu. All in mg/dL; a mmol/L is 18 of them, the factor by which the consensus names its limits
+-- in both units (Battelino 2019, doi:10.2337/dci19-0028). A window in local time comes with rough bounds in UTC for the
+-- index, and is then exact for each reading.
 --
--- total      the patients whose glucose the caller reaches
--- patients   by id, each:
---   patient_id, name, first_reading, last_reading; unit "mg/dL"
---   n mean sd cv min p05 p25 median p75 p95 max; cv in percent; gmi in percent: 3.31 + 0.02392 mean
+-- total      the patients whose glucose the caller may read
+-- patients   each: patient_id, name, first_reading, last_reading, n, and, null where there are too few readings:
+--   mean sd cv min p05 p25 median p75 p95 max; cv in percent; gmi in percent: 3.31 + 0.02392 mean
 --   time_in_range   percent of readings: very_low < 54 <= low < 70 <= target <= 180 < high <= 250 < very_high
 --   sufficiency     days_with_data (local dates), days (first to last reading), interval_minutes (the usual one),
 --                   active_percent (of the readings to expect in `days`), sufficient: 14 days and 70 percent
 --   hours           for one patient: hour (of the local day), n p05 p25 median p75 p95
 --   seconds, mg_per_dl, utc_offset_minutes   what MAGE is made of; mcp_server/glucose.py puts `mage` in their place
--- Local times are those of the offset that each reading was recorded with, UTC where none was. Metrics without enough readings are null; a patient without readings has n = 0.
-WITH grants AS MATERIALIZED (
+WITH readable AS MATERIALIZED (
     SELECT DISTINCT access.patient_id, access.code_id
     FROM access_observation AS access
     JOIN core_codeableconcept AS code ON code.id = access.code_id AND code.coding_code = 'omh:blood-glucose:4.0'
     WHERE access.user_id = :user_id AND access.role = ANY(:may_observation_read)
-      AND (:token_studies::bigint[] IS NULL OR access.study_id IS NULL OR access.study_id = ANY(:token_studies))
-      AND (:patient_id::bigint IS NULL OR access.patient_id = :patient_id)
-      AND (:study_id::bigint IS NULL OR access.study_id = :study_id)
-),
-page AS MATERIALIZED (
-    SELECT * FROM grants WHERE patient_id > COALESCE(:after_patient_id::bigint, 0) ORDER BY patient_id LIMIT :limit
-),
-readings AS MATERIALIZED (
-    SELECT
-        page.patient_id, observation.id, observation.effective_start,
-        COALESCE(observation.utc_offset_minutes, 0) AS utc_offset_minutes,
-        observation.effective_start AT TIME ZONE 'UTC'
-            + make_interval(mins => COALESCE(observation.utc_offset_minutes, 0)) AS local_time,
-        observation.value_quantity * CASE observation.value_unit WHEN 'mmol/L' THEN 18 ELSE 1 END AS mg_per_dl
-    FROM page
-    JOIN core_observation AS observation USING (patient_id, code_id)
-    WHERE observation.value_unit IN ('mg/dL', 'mmol/L')
-      AND observation.status <> 'entered-in-error'
-      AND (:start::timestamptz IS NULL OR observation.effective_start >= :start)
-      AND (:end::timestamptz IS NULL OR observation.effective_start < :end)
-),
-levels AS (
+    AND (access.study_id IS NULL OR :token_studies::bigint[] IS NULL OR access.study_id = ANY(:token_studies))
+    AND (:patient_id::bigint IS NULL OR access.patient_id = :patient_id)
+    AND (:study_id::bigint IS NULL OR access.study_id = :study_id)
+), listed AS MATERIALIZED (
+    SELECT * FROM readable WHERE patient_id > :after_id ORDER BY patient_id LIMIT :limit
+), readings AS MATERIALIZED (
+    SELECT * FROM (
+        SELECT
+            listed.patient_id, observation.id, observation.effective_start, observation.utc_offset_minutes,
+            observation.effective_start AT TIME ZONE 'UTC'
+                + make_interval(mins => COALESCE(observation.utc_offset_minutes, 0)) AS local_time,
+            observation.value_quantity * CASE observation.value_unit WHEN 'mmol/L' THEN 18 ELSE 1 END AS mg_per_dl
+        FROM listed
+        JOIN core_observation AS observation USING (patient_id, code_id)
+        WHERE observation.effective_start >= COALESCE(:start_utc::timestamptz, '-infinity')
+        AND observation.effective_start < COALESCE(:end_utc::timestamptz, 'infinity')
+        AND observation.value_unit IN ('mg/dL', 'mmol/L') AND observation.status <> 'entered-in-error'
+    ) AS reading
+    WHERE tsrange(:start_local::timestamp, :end_local::timestamp) @> local_time
+), levels AS MATERIALIZED (
     SELECT
         patient_id,
         count(*) AS n,
@@ -52,26 +49,23 @@ levels AS (
             'high', 100.0 * count(*) FILTER (WHERE mg_per_dl > 180 AND mg_per_dl <= 250) / count(*),
             'very_high', 100.0 * count(*) FILTER (WHERE mg_per_dl > 250) / count(*)
         ) AS time_in_range,
-        min(effective_start) AS first_reading,
-        max(effective_start) AS last_reading,
         count(DISTINCT local_time::date) AS days_with_data,
-        (array_agg(utc_offset_minutes ORDER BY effective_start, id))[1] AS utc_offset_minutes,
+        min(effective_start) AS first_time,
+        max(effective_start) AS last_time,
+        array_agg(utc_offset_minutes ORDER BY effective_start, id) AS utc_offsets,
         json_agg(extract(epoch FROM effective_start)::double precision ORDER BY effective_start, id) AS seconds,
         json_agg(mg_per_dl ORDER BY effective_start, id) AS mg_per_dl
     FROM readings
     GROUP BY patient_id
-),
-steps AS (
+), steps AS MATERIALIZED (
     SELECT patient_id, extract(epoch FROM effective_start - lag(effective_start) OVER (
         PARTITION BY patient_id ORDER BY effective_start
     ))::double precision / 60 AS minutes
     FROM readings
-),
-usual AS (
+), usual AS MATERIALIZED (
     SELECT patient_id, NULLIF(round(percentile_cont(0.5) WITHIN GROUP (ORDER BY minutes)), 0) AS minutes
     FROM steps WHERE minutes > 0 GROUP BY patient_id
-),
-coverage AS (
+), coverage AS (
     SELECT
         steps.patient_id,
         usual.minutes AS interval_minutes,
@@ -81,15 +75,13 @@ coverage AS (
         ), 0) AS missing
     FROM steps JOIN usual USING (patient_id)
     GROUP BY steps.patient_id, usual.minutes
-),
-sufficiency AS (
+), sufficiency AS MATERIALIZED (
     SELECT
         patient_id, interval_minutes,
         expected * interval_minutes / 1440 AS days,
         100 * (expected - missing) / expected AS active_percent
     FROM coverage
-),
-hours AS (
+), hours AS MATERIALIZED (
     SELECT patient_id, json_agg(json_build_object(
         'hour', hour, 'n', n, 'p05', quantiles[1], 'p25', quantiles[2], 'median', quantiles[3],
         'p75', quantiles[4], 'p95', quantiles[5]
@@ -106,43 +98,54 @@ hours AS (
 )
 SELECT
     json_build_object(
-        'total', (SELECT count(*) FROM grants),
-        'patients', json_agg(json_build_object(
-            'patient_id', patient.id,
-            'name', concat_ws(' ', patient.name_given, patient.name_family),
-            'first_reading', levels.first_reading,
-            'last_reading', levels.last_reading,
-            'unit', 'mg/dL',
-            'n', COALESCE(levels.n, 0),
-            'mean', levels.mean,
-            'sd', levels.sd,
-            'cv', 100 * levels.sd / levels.mean,
-            'gmi', 3.31 + 0.02392 * levels.mean,
-            'min', levels.quantiles[1],
-            'p05', levels.quantiles[2],
-            'p25', levels.quantiles[3],
-            'median', levels.quantiles[4],
-            'p75', levels.quantiles[5],
-            'p95', levels.quantiles[6],
-            'max', levels.quantiles[7],
-            'time_in_range', levels.time_in_range,
-            'sufficiency', json_build_object(
-                'days_with_data', COALESCE(levels.days_with_data, 0),
-                'days', sufficiency.days,
-                'interval_minutes', sufficiency.interval_minutes,
-                'active_percent', sufficiency.active_percent,
-                'sufficient', COALESCE(sufficiency.days >= 14 AND sufficiency.active_percent >= 70, false)
-            ),
-            'hours', COALESCE(hours.hours, '[]'),
-            'utc_offset_minutes', COALESCE(levels.utc_offset_minutes, 0),
-            'seconds', COALESCE(levels.seconds, '[]'),
-            'mg_per_dl', COALESCE(levels.mg_per_dl, '[]')
-        ) ORDER BY patient.id)
+        'total', (SELECT count(*) FROM readable),
+        'patients', (
+            SELECT COALESCE(json_agg(json_build_object(
+                'patient_id', patient.id,
+                'name', concat_ws(' ', patient.name_given, patient.name_family),
+                'first_reading', iso_8601(levels.first_time, levels.utc_offsets[1]),
+                'last_reading', iso_8601(levels.last_time, levels.utc_offsets[levels.n]),
+                'n', COALESCE(levels.n, 0),
+                'mean', levels.mean,
+                'sd', levels.sd,
+                'cv', 100 * levels.sd / levels.mean,
+                'gmi', 3.31 + 0.02392 * levels.mean,
+                'min', levels.quantiles[1],
+                'p05', levels.quantiles[2],
+                'p25', levels.quantiles[3],
+                'median', levels.quantiles[4],
+                'p75', levels.quantiles[5],
+                'p95', levels.quantiles[6],
+                'max', levels.quantiles[7],
+                'time_in_range', levels.time_in_range,
+                'sufficiency', json_build_object(
+                    'days_with_data', COALESCE(levels.days_with_data, 0),
+                    'days', sufficiency.days,
+                    'interval_minutes', sufficiency.interval_minutes,
+                    'active_percent', sufficiency.active_percent,
+                    'sufficient', COALESCE(sufficiency.days >= 14 AND sufficiency.active_percent >= 70, false)
+                ),
+                'hours', COALESCE(hours.hours, '[]'),
+                'utc_offset_minutes', COALESCE(levels.utc_offsets[1], 0),
+                'seconds', COALESCE(levels.seconds, '[]'),
+                'mg_per_dl', COALESCE(levels.mg_per_dl, '[]')
+            ) ORDER BY patient.id), '[]')
+            FROM listed
+            JOIN core_patient AS patient ON patient.id = listed.patient_id
+            LEFT JOIN levels USING (patient_id)
+            LEFT JOIN sufficiency USING (patient_id)
+            LEFT JOIN hours USING (patient_id)
+        )
     ) AS body,
-    array_agg(patient.id) AS patient_ids
-FROM page
-JOIN core_patient AS patient ON patient.id = page.patient_id
-LEFT JOIN levels USING (patient_id)
-LEFT JOIN sufficiency USING (patient_id)
-LEFT JOIN hours USING (patient_id)
-HAVING EXISTS (SELECT FROM grants)
+    ARRAY(SELECT patient_id FROM listed ORDER BY patient_id LIMIT :limit - 1) AS patient_ids
+WHERE EXISTS (SELECT FROM readable) OR (
+    (:patient_id IS NULL OR EXISTS (
+        SELECT FROM access_patient AS access
+        WHERE access.patient_id = :patient_id AND access.user_id = :user_id AND access.role = ANY(:may_patient_read)
+    ))
+    AND (:study_id IS NULL OR EXISTS (
+        SELECT FROM access_study AS access
+        WHERE access.study_id = :study_id AND access.user_id = :user_id AND access.role = ANY(:may_study_read)
+        AND (:token_studies IS NULL OR access.study_id = ANY(:token_studies))
+    ))
+)

@@ -3,6 +3,8 @@
 from typing import Any
 
 from mcp_server.tool import Tool
-from mcp_server.tools import observations, patients, studies
+from mcp_server.tools import glucose, observations, patients, studies
 
-TOOLS: dict[str, Tool[Any]] = {tool.name: tool for tool in (*studies.TOOLS, *patients.TOOLS, *observations.TOOLS)}
+TOOLS: dict[str, Tool[Any]] = {
+    tool.name: tool for tool in (*studies.TOOLS, *patients.TOOLS, *observations.TOOLS, *glucose.TOOLS)
+}

@@ -1,10 +1,10 @@
 """Patients: who takes part, who somebody is, and how old and of which gender the people of a study are."""
 
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from mcp_server.arguments import Cursor, Day, Text, containing
+from mcp_server.arguments import Cursor, Day, PatientOrStudy, Text, containing
 from mcp_server.results import counted, page, position_of, quoted
 from mcp_server.times import TIME_ZONE
 from mcp_server.tool import Answer, Arguments, Ask, Id, Output, Page, Tool
@@ -88,16 +88,8 @@ async def search_patients(arguments: SearchPatients, ask: Ask) -> Answer:
     return Answer(counted(body, "Patients that match and that you can see", narrower), body)
 
 
-class GetPatientDemographics(Arguments):
-    study_id: Annotated[Id | None, Field(description="A study, or leave it out and give patient_id.")] = None
-    patient_id: Annotated[Id | None, Field(description="One patient, or leave it out and give study_id.")] = None
-    cursor: Cursor = None
-
-    @model_validator(mode="after")
-    def _one_of_the_two(self) -> Self:
-        if (self.study_id is None) == (self.patient_id is None):
-            raise ValueError("give either study_id or patient_id")
-        return self
+class GetPatientDemographics(PatientOrStudy):
+    pass
 
 
 class Demographics(Output):

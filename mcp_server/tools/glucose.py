@@ -1,0 +1,117 @@
+"""Glucose: what clinicians read a continuous glucose monitor by."""
+
+from typing import Annotated, Any
+
+from anyio import to_thread
+from pydantic import Field
+
+from mcp_server.arguments import End, PatientOrStudy, Start
+from mcp_server.glucose import finished
+from mcp_server.results import counted, page, position_of
+from mcp_server.times import TIME_ZONE, window
+from mcp_server.tool import Answer, Ask, Id, Output, Page, Tool
+
+PAGE = 20
+"""Patients in one answer."""
+
+
+class GetGlucoseMetrics(PatientOrStudy):
+    start: Start | None = None
+    end: End | None = None
+
+
+class TimeInRange(Output):
+    very_low: Annotated[float, Field(description="Percent of readings below 54 mg/dL.")]
+    low: Annotated[float, Field(description="Percent from 54 to below 70 mg/dL.")]
+    target: Annotated[float, Field(description="Percent from 70 to 180 mg/dL.")]
+    high: Annotated[float, Field(description="Percent above 180 to 250 mg/dL.")]
+    very_high: Annotated[float, Field(description="Percent above 250 mg/dL.")]
+
+
+class Sufficiency(Output):
+    days_with_data: Annotated[int, Field(description="Local days with a reading.")]
+    days: Annotated[float | None, Field(description="From the first reading to the last.")]
+    interval_minutes: Annotated[float | None, Field(description="What usually lies between two readings.")]
+    active_percent: Annotated[float | None, Field(description="Percent of the readings to expect that there are.")]
+    sufficient: Annotated[bool, Field(description="14 days and 70 percent, as the international consensus asks.")]
+
+
+class Hour(Output):
+    hour: Annotated[int, Field(description="0 to 23, of the patient's local day.")]
+    n: int
+    p05: float
+    p25: float
+    median: float
+    p75: float
+    p95: float
+
+
+class GlucoseMetrics(Output):
+    patient_id: Id
+    name: str
+    first_reading: str | None
+    last_reading: str | None
+    n: Annotated[int, Field(description="Readings.")]
+    mean: float | None
+    sd: float | None
+    cv: Annotated[float | None, Field(description="Coefficient of variation, percent.")]
+    gmi: Annotated[float | None, Field(description="Glucose management indicator, percent.")]
+    mage: Annotated[float | None, Field(description="Mean amplitude of glycemic excursions.")]
+    min: float | None
+    p05: float | None
+    p25: float | None
+    median: float | None
+    p75: float | None
+    p95: float | None
+    max: float | None
+    time_in_range: TimeInRange | None
+    sufficiency: Sufficiency
+    hours: Annotated[list[Hour], Field(description="By hour of the day, for one patient; for a study it is empty.")]
+
+
+class GlucoseOfPatients(Page):
+    study_id: Id | None
+    unit: str
+    time_zone: str
+    patients: list[GlucoseMetrics]
+
+
+async def get_glucose_metrics(arguments: GetGlucoseMetrics, ask: Ask) -> Answer:
+    within = window(arguments.start, arguments.end)
+    after = position_of(arguments.cursor, tuple[Id])
+    found = await ask(
+        "get_glucose_metrics",
+        start_utc=within.start_utc,
+        end_utc=within.end_utc,
+        start_local=within.start_local,
+        end_local=within.end_local,
+        after_id=after[0] if after else 0,
+        limit=PAGE + 1,
+    )
+    measured = await to_thread.run_sync(_finished, found["patients"])
+    about = {"study_id": arguments.study_id, "unit": "mg/dL", "time_zone": TIME_ZONE}
+    body = page({**found, **about, "patients": measured}, "patients", PAGE, lambda patient: [patient["patient_id"]])
+    of_whom = f"of study {arguments.study_id}" if arguments.patient_id is None else f"({arguments.patient_id})"
+    text = counted(body, f"Patients {of_whom} whose glucose consent lets you read", "patient_id")
+    return Answer(f"{text} Glucose is in mg/dL.", body)
+
+
+def _finished(patients: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The page's patients with their MAGE; the one beyond it only tells that there are more."""
+    return [finished(patient) for patient in patients[:PAGE]] + patients[PAGE:]
+
+
+TOOLS = (
+    Tool(
+        name="get_glucose_metrics",
+        title="Compute glucose metrics",
+        description=(
+            "Continuous glucose monitoring in figures, for one patient or each patient of a study, in a time window: "
+            "mean, SD, CV, GMI, time in the five consensus ranges, MAGE, percentiles by hour of the day (for one "
+            "patient) and whether there is enough data. Computed as the R package iglu does."
+        ),
+        arguments=GetGlucoseMetrics,
+        output=GlucoseOfPatients,
+        handler=get_glucose_metrics,
+    ),
+)
