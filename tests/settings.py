@@ -17,3 +17,6 @@ from jhe.settings import *  # noqa: E402, F403  (jhe.settings reads the two vari
 
 # Argon2 is slow on purpose; tests log in all the time.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+# As in development: static files come from where they are kept, nothing is collected.
+WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = True

@@ -131,7 +131,8 @@ class Validator(OAuth2Validator):
             used = RefreshToken.objects.select_for_update().get(pk=used.pk)
             request._token_family = used.token_family
             if AccessToken.objects.filter(source_refresh_token=used).exists():
-                request.refresh_token_instance = None
+                used = None
+        request.refresh_token_instance = used
         super()._save_bearer_token(token, request, *args, **kw)
 
     def _create_refresh_token(self, request: Request, code: str, access_token: Any, previous: Any) -> Any:
@@ -141,8 +142,10 @@ class Validator(OAuth2Validator):
     # Which tokens are accepted here
 
     def validate_bearer_token(self, token: str, scopes: Any, request: Request) -> bool:
-        valid = super().validate_bearer_token(token, scopes, request)
-        return bool(valid and request.user and request.user.is_active)
+        """In the header only (RFC 9700 §4.3.2): the library's userinfo would also take it from the URL or a form."""
+        if "Authorization" not in request.headers or not super().validate_bearer_token(token, scopes, request):
+            return False
+        return bool(request.user and request.user.is_active)
 
     def validate_jwt_bearer_token(self, token: str, scopes: Any, request: Request) -> bool:
         """A JWT is an access token like any other. The library would take it for an ID token, and accept that."""

@@ -54,6 +54,8 @@ class TokenView(views.TokenView):
         """Only the grants that discovery lists; the library has more, some of which nothing here has prepared."""
         if request.POST.get("grant_type") not in oauth2_settings.OAUTH2_GRANT_TYPES_SUPPORTED:
             return _json_error(UnsupportedGrantTypeError())
+        if any("\0" in value for value in request.POST.values()):  # PostgreSQL cannot even look for it
+            return _json_error(InvalidRequestError())
         return super().post(request, *args, **kwargs)
 
 
