@@ -43,6 +43,7 @@ def demonstrate(exchange: Exchange) -> None:
     migrate(exchange)
     say(f"Starting the web service on port {exchange.web_port} and the MCP server on port {exchange.mcp_port}")
     with running(exchange) as processes:
+        say("Seeding people, studies and two weeks of readings (skipped where they are already)")
         exchange.manage("seed", "--large")
         wait_until_healthy(exchange, processes)
         say(f"Logging in as {MARY.email}")
