@@ -18,7 +18,14 @@ WITH readable AS MATERIALIZED (
     WHERE access.user_id = :user_id AND access.role = ANY(:may_observation_read)
     AND (access.study_id IS NULL OR :token_studies::bigint[] IS NULL OR access.study_id = ANY(:token_studies))
     AND (:patient_id::bigint IS NULL OR access.patient_id = :patient_id)
-    AND (:study_id::bigint IS NULL OR access.study_id = :study_id)
+    AND (:study_id::bigint IS NULL OR ( -- through this study, or a participant's own
+        (access.study_id = :study_id OR access.study_id IS NULL)
+        AND (access.patient_id, access.code_id) IN (
+            SELECT consent.patient_id, consent.code_id
+            FROM core_studypatientscopeconsent AS consent
+            WHERE consent.study_id = :study_id AND consent.consented
+        )
+    ))
 ), listed AS MATERIALIZED (
     SELECT * FROM readable WHERE patient_id > :after_id ORDER BY patient_id LIMIT :limit
 ), readings AS MATERIALIZED (

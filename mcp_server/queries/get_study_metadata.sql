@@ -26,9 +26,15 @@ WITH study AS (
     )
     GROUP BY consent.code_id
 ), readable AS (
-    SELECT DISTINCT access.patient_id, access.code_id
-    FROM access_observation AS access
-    WHERE access.study_id = :study_id AND access.user_id = :user_id AND access.role = ANY(:may_observation_read)
+    SELECT consent.patient_id, consent.code_id
+    FROM core_studypatientscopeconsent AS consent
+    WHERE consent.study_id = :study_id AND consent.consented
+    AND EXISTS ( -- through this study, or a participant's own
+        SELECT FROM access_observation AS access
+        WHERE access.patient_id = consent.patient_id AND access.code_id = consent.code_id
+        AND (access.study_id = :study_id OR access.study_id IS NULL)
+        AND access.user_id = :user_id AND access.role = ANY(:may_observation_read)
+    )
 ), readings AS (
     SELECT sum(kind.n)::bigint AS n, min(kind.first) AS first, max(kind.last) AS last
     FROM readable CROSS JOIN LATERAL (

@@ -20,10 +20,16 @@ WITH study AS (
         SELECT enrolled.patient_id FROM enrolled WHERE enrolled.patient_id > :after_id ORDER BY 1 LIMIT :limit
     )
 ), readable AS (
-    SELECT DISTINCT access.patient_id, access.code_id
-    FROM access_observation AS access
-    WHERE access.study_id = :study_id AND access.user_id = :user_id AND access.role = ANY(:may_observation_read)
-    AND access.patient_id = ANY(ARRAY(SELECT id FROM listed))
+    SELECT consent.patient_id, consent.code_id
+    FROM core_studypatientscopeconsent AS consent
+    WHERE consent.study_id = :study_id AND consent.consented
+    AND consent.patient_id = ANY(ARRAY(SELECT id FROM listed))
+    AND EXISTS ( -- through this study, or a participant's own
+        SELECT FROM access_observation AS access
+        WHERE access.patient_id = consent.patient_id AND access.code_id = consent.code_id
+        AND (access.study_id = :study_id OR access.study_id IS NULL)
+        AND access.user_id = :user_id AND access.role = ANY(:may_observation_read)
+    )
 ), last_readings AS (
     SELECT DISTINCT ON (readable.patient_id) readable.patient_id, newest.effective_start, newest.utc_offset_minutes
     FROM readable CROSS JOIN LATERAL (
