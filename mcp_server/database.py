@@ -19,6 +19,7 @@ _LOST = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
+    asyncpg.InternalClientError,  # asked on a connection while its end was being told
     OSError,
 )
 """The connection failed, not the statement."""
@@ -90,21 +91,22 @@ class Database:
         Raises Unavailable when no connection is free in time or the database does not answer, TookTooLong when it takes
         too long.
         """
+        if self._pool is None:
+            raise RuntimeError("The database is not open: use it as an async context manager.")
         arguments = [values[name] for name in question.parameters]
         try:
-            return await self._once(question, arguments)
+            return await self._once(self._pool, question, arguments)
         except _LOST as error:
-            _log.warning("A database connection was lost (%s); trying once more", type(error).__name__)
+            _log.warning("A database connection was lost (%s); trying once more on a fresh one", type(error).__name__)
         try:
-            return await self._once(question, arguments)
+            await self._pool.expire_connections()  # what killed one has probably killed the others
+            return await self._once(self._pool, question, arguments)
         except _LOST as error:
             raise Unavailable("The exchange's database does not answer: try again in a minute.") from error
 
-    async def _once(self, question: Question, arguments: list[Any]) -> asyncpg.Record:
-        if self._pool is None:
-            raise RuntimeError("The database is not open: use it as an async context manager.")
+    async def _once(self, pool: asyncpg.Pool, question: Question, arguments: list[Any]) -> asyncpg.Record:
         try:
-            connection = await self._pool.acquire(timeout=self._wait)
+            connection = await pool.acquire(timeout=self._wait)
         except (TimeoutError, asyncpg.TooManyConnectionsError) as error:
             raise Unavailable("The exchange is busy: try again in a few seconds.") from error
         try:
@@ -114,9 +116,9 @@ class Database:
                 f"This took more than {self._statement_timeout:g} s and was stopped: ask for less, such as fewer days."
             ) from error
         finally:
-            await self._pool.release(connection)
+            await pool.release(connection)
         if row is None:
-            raise RuntimeError(f"The frame of {question.name} gave no row.")
+            raise RuntimeError(f"{question.name} gave no row.")
         return row
 
 
