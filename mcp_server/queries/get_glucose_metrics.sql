@@ -12,20 +12,26 @@
 --   hours           for one patient: hour (of the local day), n p05 p25 median p75 p95
 --   seconds, mg_per_dl, utc_offset_minutes   what MAGE is made of; mcp_server/glucose.py puts `mage` in their place
 WITH readable AS MATERIALIZED (
-    SELECT DISTINCT access.patient_id, access.code_id
-    FROM access_observation AS access
-    JOIN core_codeableconcept AS code ON code.id = access.code_id AND code.coding_code = 'omh:blood-glucose:4.0'
-    WHERE access.user_id = :user_id AND access.role = ANY(:may_observation_read)
-    AND (access.study_id IS NULL OR :token_studies::bigint[] IS NULL OR access.study_id = ANY(:token_studies))
-    AND (:patient_id::bigint IS NULL OR access.patient_id = :patient_id)
-    AND (:study_id::bigint IS NULL OR ( -- through this study, or a participant's own
-        (access.study_id = :study_id OR access.study_id IS NULL)
-        AND (access.patient_id, access.code_id) IN (
-            SELECT consent.patient_id, consent.code_id
-            FROM core_studypatientscopeconsent AS consent
-            WHERE consent.study_id = :study_id AND consent.consented
+    SELECT DISTINCT kind.patient_id, kind.code_id
+    FROM (
+        SELECT access.patient_id, access.code_id
+        FROM access_observation AS access
+        WHERE access.patient_id = :patient_id::bigint
+        AND access.user_id = :user_id AND access.role = ANY(:may_observation_read)
+        AND (access.study_id IS NULL OR :token_studies::bigint[] IS NULL OR access.study_id = ANY(:token_studies))
+        UNION ALL
+        SELECT consent.patient_id, consent.code_id
+        FROM core_studypatientscopeconsent AS consent
+        WHERE consent.study_id = :study_id::bigint AND consent.consented
+        AND (:token_studies IS NULL OR consent.study_id = ANY(:token_studies))
+        AND EXISTS ( -- through this study, or a participant's own
+            SELECT FROM access_observation AS access
+            WHERE access.patient_id = consent.patient_id AND access.code_id = consent.code_id
+            AND (access.study_id = :study_id OR access.study_id IS NULL)
+            AND access.user_id = :user_id AND access.role = ANY(:may_observation_read)
         )
-    ))
+    ) AS kind
+    JOIN core_codeableconcept AS code ON code.id = kind.code_id AND code.coding_code = 'omh:blood-glucose:4.0'
 ), listed AS MATERIALIZED (
     SELECT * FROM readable WHERE patient_id > :after_id ORDER BY patient_id LIMIT :limit
 ), readings AS MATERIALIZED (
