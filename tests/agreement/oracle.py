@@ -58,3 +58,13 @@ class Oracle:
         through = self.led_studies() if studies is None else self.led_studies() & studies
         consented = {(p, c) for (s, p, c), yes in self.world.consents.items() if yes and s in through}
         return consented | ({(p, c) for p in self.own for c in CODES} if studies is None else set())
+
+    def enrolled(self, study: int) -> set[int]:
+        """The study's patients that this user may know to take part."""
+        seen = self.patients() if study in self.led_studies() else self.own
+        return {p for s, p in self.world.enrolments if s == study and p in seen}
+
+    def study_grants(self, study: int) -> set[tuple[int, int]]:
+        """(patient, code) that count as the study's observations for this user: a participant's own consents too."""
+        said_yes = {(p, c) for (s, p, c), yes in self.world.consents.items() if s == study and yes}
+        return {(p, c) for p, c in said_yes if study in self.led_studies() or p in self.own}

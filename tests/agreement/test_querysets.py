@@ -1,38 +1,16 @@
-"""Django's querysets say what the rules say, for every user of random worlds, and again after rights were taken away."""
+"""Django's querysets say what the rules say, for everybody in random worlds, and again after rights were taken away."""
 
 import pytest
 from django.db import connection
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from core.models import Observation, Organization, Patient, PractitionerOrganization, Study, StudyPatientScopeConsent
+from core.models import Observation, Organization, Patient, Study
 from tests.agreement.oracle import Oracle, World
-from tests.agreement.worlds import READINGS, Rows, build, worlds
+from tests.agreement.worlds import RANDOM_WORLDS, READINGS, Rows, build, take_a_right_away, worlds
 from tests.personas import principal_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-RANDOM_WORLDS = settings(
-    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
-
-
-def take_a_right_away(world: World, rows: Rows, data: st.DataObject) -> None:
-    """Remove one membership and withdraw one consent, in the world and in the database."""
-    if world.roles:
-        user, organization = data.draw(st.sampled_from(sorted(world.roles)))
-        del world.roles[user, organization]
-        PractitionerOrganization.objects.get(
-            practitioner__user=rows.users[user], organization=rows.organizations[organization]
-        ).delete()
-    given_consents = sorted(key for key, yes in world.consents.items() if yes)
-    if given_consents:
-        study, patient, code = data.draw(st.sampled_from(given_consents))
-        world.consents[study, patient, code] = False
-        consents = StudyPatientScopeConsent.objects.filter(
-            study=rows.studies[study], patient=rows.patients[patient], code=rows.codes[code]
-        )
-        assert consents.update(consented=False) == 1
 
 
 def seen(queryset, rows):

@@ -6,6 +6,7 @@ from itertools import product
 from typing import Any
 
 from django.db import connection
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from core.actions.observations import NewObservation, record_observations
@@ -29,6 +30,10 @@ from tests.agreement.oracle import CODES, World
 KINDS = ("omh:blood-glucose:4.0", "omh:heart-rate:2.0", "omh:body-weight:3.0")
 READINGS = 2
 """Observations of each patient and kind, whether anybody may see them or not."""
+
+RANDOM_WORLDS = settings(
+    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 ROLES = st.sampled_from(["viewer", "member", "manager"])
 
@@ -118,6 +123,24 @@ def build(world: World) -> Rows:
     )
     record_observations(observations=[_reading(p, c, n) for p in patients for c in codes for n in range(READINGS)])
     return Rows(organizations, users, patients, studies, codes)
+
+
+def take_a_right_away(world: World, rows: Rows, data: st.DataObject) -> None:
+    """Remove one membership and withdraw one consent, in the world and in the database."""
+    if world.roles:
+        user, organization = data.draw(st.sampled_from(sorted(world.roles)))
+        del world.roles[user, organization]
+        PractitionerOrganization.objects.get(
+            practitioner__user=rows.users[user], organization=rows.organizations[organization]
+        ).delete()
+    given_consents = sorted(key for key, yes in world.consents.items() if yes)
+    if given_consents:
+        study, patient, code = data.draw(st.sampled_from(given_consents))
+        world.consents[study, patient, code] = False
+        consents = StudyPatientScopeConsent.objects.filter(
+            study=rows.studies[study], patient=rows.patients[patient], code=rows.codes[code]
+        )
+        assert consents.update(consented=False) == 1
 
 
 def _reading(patient: Patient, code: CodeableConcept, number: int) -> NewObservation:
