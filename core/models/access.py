@@ -35,7 +35,7 @@ class Access(models.Model):
         `outer` maps the view's column to the field of the queryset that is filtered: `study_id="pk"`.
         """
         columns = {column: OuterRef(field) for column, field in outer.items()}
-        return Exists(cls.objects.granting(principal, permission).filter(**columns))  # type: ignore[attr-defined]
+        return Exists(cls.objects.granting(principal, permission).filter(**columns))
 
 
 class OrganizationAccess(Access):

@@ -25,7 +25,7 @@ class Study(models.Model):
     scopes = models.ManyToManyField("core.CodeableConcept", through="StudyScopeRequest", related_name="studies")
     patients = models.ManyToManyField("core.Patient", through="StudyPatient", related_name="studies")
     data_sources = models.ManyToManyField("core.DataSource", through="StudyDataSource", related_name="studies")
-    clients = models.ManyToManyField(
+    clients: "models.ManyToManyField[models.Model, StudyClient]" = models.ManyToManyField(
         settings.OAUTH2_PROVIDER_APPLICATION_MODEL, through="StudyClient", related_name="studies"
     )
 

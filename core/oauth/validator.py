@@ -12,7 +12,7 @@ from jwcrypto import jwk
 from oauth2_provider.models import AccessToken, RefreshToken
 from oauth2_provider.oauth2_validators import OAuth2Validator
 from oauthlib.common import Request
-from oauthlib.oauth2.rfc6749.errors import InvalidRequestError
+from oauthlib.oauth2.rfc6749.errors import InvalidGrantError, InvalidRequestError
 
 from core.oauth.resources import canonical
 from core.oauth.tokens import ALGORITHM, person_claims, signing_key
@@ -124,13 +124,16 @@ class Validator(OAuth2Validator):
     def _save_bearer_token(self, token: dict[str, Any], request: Request, *args: Any, **kw: Any) -> None:
         """A refresh token used a moment ago gives a second pair of its family: two refreshes of a client may race.
 
-        The library would hand out the first pair again, of which only hashes are kept.
+        The library would hand out the first pair again, of which only hashes are kept; and it would give a pair to one
+        that was revoked since it was looked up.
         """
         used = vars(request).get("refresh_token_instance")
         if used is not None:
             used = RefreshToken.objects.select_for_update().get(pk=used.pk)
             request._token_family = used.token_family
-            if AccessToken.objects.filter(source_refresh_token=used).exists():
+            if used.revoked is not None:
+                if not AccessToken.objects.filter(source_refresh_token=used).exists():
+                    raise InvalidGrantError(request=request)
                 used = None
         request.refresh_token_instance = used
         super()._save_bearer_token(token, request, *args, **kw)

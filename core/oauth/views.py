@@ -51,12 +51,19 @@ class AuthorizationView(views.AuthorizationView):
 
 class TokenView(views.TokenView):
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        response = self._refusal(request) or super().post(request, *args, **kwargs)
+        response["Content-Type"] = "application/json"  # RFC 6749 §5; the library's late refusals lack these two
+        response["Cache-Control"] = "no-store"
+        return response
+
+    def _refusal(self, request: HttpRequest) -> HttpResponse | None:
         """Only the grants that discovery lists; the library has more, some of which nothing here has prepared."""
+        error: OAuth2Error | None = None
         if request.POST.get("grant_type") not in oauth2_settings.OAUTH2_GRANT_TYPES_SUPPORTED:
-            return _json_error(UnsupportedGrantTypeError())
-        if any("\0" in value for value in request.POST.values()):  # PostgreSQL cannot even look for it
-            return _json_error(InvalidRequestError())
-        return super().post(request, *args, **kwargs)
+            error = UnsupportedGrantTypeError()
+        elif any("\0" in value for value in request.POST.values()):  # PostgreSQL cannot even look for it
+            error = InvalidRequestError()
+        return error and HttpResponse(error.json, status=error.status_code)
 
 
 class IntrospectTokenView(views.IntrospectTokenView):
@@ -69,7 +76,3 @@ class IntrospectTokenView(views.IntrospectTokenView):
         if AccessToken.objects.filter(token_checksum=checksum, user__is_active=False).exists():
             return JsonResponse({"active": False})
         return views.IntrospectTokenView.get_token_response(token_value)
-
-
-def _json_error(error: OAuth2Error) -> HttpResponse:
-    return HttpResponse(error.json, status=error.status_code, content_type="application/json")

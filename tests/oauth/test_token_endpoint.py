@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -13,6 +14,7 @@ from oauth2_provider.models import AccessToken, Application, Grant, IDToken, Ref
 
 from core.models import User
 from core.oauth import tokens as tokens_module
+from core.oauth.claims import claims_of
 from tests.factories import UserFactory
 from tests.oauth import flow
 from tests.oauth.flow import stands
@@ -251,6 +253,34 @@ def test_eight_refreshes_that_race_all_succeed_and_nobody_is_thrown_out(somebody
     assert len({pair["access_token"] for pair in pairs}) == 8
     assert all(stands(pair["access_token"]) for pair in pairs)
     assert len(set(RefreshToken.objects.values_list("token_family", flat=True))) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_eight_that_redeem_one_code_at_once_at_most_one_gets_tokens(somebody: User) -> None:
+    code = flow.code(somebody)
+
+    def send(_: int) -> int:
+        try:
+            return flow.redeem(code).status_code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as senders:
+        assert sorted(senders.map(send, range(8))) == [200, *[400] * 7]
+
+
+def test_a_refresh_that_is_under_way_when_its_family_is_ended_gets_nothing(
+    somebody: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = flow.tokens(somebody)
+
+    def end_the_family(user: User) -> dict[str, Any]:
+        RefreshToken.revoke_family(RefreshToken.objects.get().token_family)
+        return claims_of(user)
+
+    monkeypatch.setattr(tokens_module, "claims_of", end_the_family)  # between looking it up and saving its successor
+    assert flow.refused(flow.refresh(given["refresh_token"])) == "invalid_grant"
+    assert not AccessToken.objects.exists()
 
 
 def test_a_refresh_token_that_nobody_used_for_a_month_is_refused(somebody: User) -> None:
