@@ -7,11 +7,12 @@ import pytest
 from django.apps import apps
 from django.contrib import admin
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from pytest_django import DjangoDbBlocker
 
 from core.models import Observation, User
 from core.oauth.issue import issue
@@ -27,14 +28,18 @@ def page(model: type[Model], kind: str, *args: Any) -> str:
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{kind}", args=args)
 
 
-@pytest.fixture
-def demo() -> None:
-    call_command("seed", allow_demo_passwords=True)
-    issue(personas.user_of("manager_mary"))
+@pytest.fixture(scope="module")
+def demo(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Made once for this file and taken back after it; each test stands on a savepoint of its own."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        call_command("seed", allow_demo_passwords=True)
+        issue(personas.user_of("manager_mary"))
+        yield
+        transaction.set_rollback(True)
 
 
 @pytest.fixture
-def superuser(demo: None) -> Client:
+def superuser(demo: None, db: None) -> Client:
     client = Client()
     client.force_login(personas.user_of("admin"))
     return client
