@@ -5,6 +5,7 @@ import sys
 import traceback
 from types import TracebackType
 
+QUIET = ("mcp", "httpx2", "httpcore2", "asyncio")
 _Info = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 
@@ -22,5 +23,5 @@ def configure() -> None:
     handler.setFormatter(WhereNotWhat("{asctime} {levelname} {name} {message}", style="{"))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     # One line per request and per connection; formatting it takes longer than answering.
-    for name in ("mcp", "httpx2", "httpcore2", "asyncio"):
+    for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -34,7 +34,7 @@ Words = Annotated[frozenset[str], NoDecode, BeforeValidator(_words)]
 class Endpoint(BaseSettings):
     """Where the MCP endpoint is: all that a laptop needs to know."""
 
-    # The prefix keeps variables that are meant for others, such as DATABASE_URL and PORT, from being read by field name.
+    # The prefix keeps variables meant for others, such as DATABASE_URL and PORT, from being read by field name.
     model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True, env_prefix="MCP_")
 
     port: int = Field(8001, ge=1, le=65535, validation_alias="MCP_PORT")
@@ -49,7 +49,7 @@ class Endpoint(BaseSettings):
 class Exchange(Endpoint):
     """What a server that has the database needs to know."""
 
-    database_url: str = Field(validation_alias="MCP_DATABASE_URL", pattern="^postgres(ql)?://")
+    database_url: str = Field(validation_alias="MCP_DATABASE_URL", pattern="^postgres(ql)?://", repr=False)
     issuer: Origin = Field("http://localhost:8000", validation_alias="JHE_BASE_URL")
     given_jwks_url: Url | None = Field(None, validation_alias="MCP_JWKS_URL")
     trusted_client_ids: Words = Field(frozenset({"jhe-mcp-stdio"}), validation_alias="MCP_TRUSTED_CLIENT_IDS")

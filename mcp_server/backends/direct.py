@@ -138,4 +138,4 @@ class Call:
         ]
         if instead["studies"]:
             named.append(f"Your studies: {instead['studies']}.")
-        return " ".join(named)
+        return " ".join(named) or "There is nothing here that you can see."
