@@ -2,10 +2,13 @@
 
 import atexit
 import os
+import signal
 from contextlib import ExitStack
 
 from jhe import embedded
 
+# A run that is told to end ends like one that is interrupted, so that the database goes too.
+signal.signal(signal.SIGTERM, signal.default_int_handler)
 _until_the_end = ExitStack()
 atexit.register(_until_the_end.close)
 DATA_DIR = _until_the_end.enter_context(embedded.throw_away())

@@ -79,6 +79,12 @@ def test_every_variable_is_one_that_a_service_reads() -> None:
     assert {name for name in ENVIRONMENT if f'"{name}"' not in source} == by_uvicorn
 
 
+def test_every_setting_of_both_services_is_documented() -> None:
+    source = (ROOT / "jhe/env.py").read_text() + (ROOT / "mcp_server/settings.py").read_text()
+    documented = set(re.findall(r"`([A-Z_]+)`", (ROOT / "docs/deploy.md").read_text()))
+    assert documented == {*re.findall(r'"([A-Z]+(?:_[A-Z]+)*)"', source), "FORWARDED_ALLOW_IPS"} - {"MCP_"}
+
+
 def test_everything_copied_exists_and_docker_is_allowed_to_see_it() -> None:
     seen = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     assert set(copied()) == seen
