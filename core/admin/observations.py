@@ -1,7 +1,7 @@
 import json
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 
@@ -19,7 +19,7 @@ from core.models import (
 class CodeAdmin(ExchangeAdmin):
     list_display = ("id", "text", "coding_system", "coding_code")
     list_display_links = ("id", "text")
-    search_fields = ("text", "coding_code", "=id")
+    search_fields = ("text", "coding_code")
 
     def why_kept(self, obj: CodeableConcept) -> str:
         if obj.scope_requests.exists() or obj.observations.exists():
@@ -39,7 +39,7 @@ class DataSourceAdmin(ExchangeAdmin):
     list_display = ("id", "name", "type")
     list_display_links = ("id", "name")
     list_filter = ("type",)
-    search_fields = ("name", "=id")
+    search_fields = ("name",)
     inlines = (SupportedScopeInline,)
 
     def why_kept(self, obj: DataSource) -> str:
@@ -66,8 +66,10 @@ class ObservationAdmin(ReadOnly, PatientDataAdmin):
     list_display = ("id", "patient_id", "code", "effective_start", "data_source", "status")
     list_filter = ("code", "status")
     list_select_related = ("code", "data_source")
-    search_fields = ("=id", "=patient__id")
-    ordering = ("-id",)
+    search_fields = ("code__coding_code",)
+    search_help_text = "The id of a patient, or a part of a code."
+    number_fields = ("patient_id",)
+    ordering = ("patient_id", "code_id", "-effective_start", "-id")  # along the index obs_time
     inlines = (ObservationIdentifierInline,)
     fields = (
         "patient",
@@ -85,7 +87,7 @@ class ObservationAdmin(ReadOnly, PatientDataAdmin):
     readonly_fields = ("data_point",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Observation]:
-        return Observation.objects.visible_to(person(request)).order_by("-id")
+        return Observation.objects.visible_to(person(request)).order_by(*self.ordering)
 
     @admin.display(description="data point")
     def data_point(self, observation: Observation) -> str:
@@ -95,8 +97,10 @@ class ObservationAdmin(ReadOnly, PatientDataAdmin):
 @admin.register(ObservationIdentifier)
 class ObservationIdentifierAdmin(ReadOnly, PatientDataAdmin):
     list_display = ("id", "patient_id", "observation_id", "system", "value")
-    search_fields = ("=value", "=patient__id")
+    search_fields = ("value__exact",)
+    search_help_text = "The id of a patient, or a whole value."
+    number_fields = ("patient_id",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ObservationIdentifier]:
-        visible = Observation.objects.visible_to(person(request))
-        return ObservationIdentifier.objects.filter(observation__in=visible).order_by("-id")
+        visible = Observation.objects.visible_to(person(request)).filter(pk=OuterRef("observation_id"))
+        return ObservationIdentifier.objects.filter(Exists(visible)).order_by("-id")

@@ -18,7 +18,7 @@ class OrganizationAdmin(ExchangeAdmin):
     list_display_links = ("id", "name")
     list_filter = ("type",)
     list_select_related = ("part_of",)
-    search_fields = ("name", "=id")
+    search_fields = ("name",)
     autocomplete_fields = ("part_of",)
 
     def why_kept(self, obj: Organization) -> str:
@@ -34,7 +34,7 @@ class PractitionerAdmin(ExchangeAdmin):
     list_display = ("id", "name_family", "name_given", "user")
     list_display_links = ("id", "name_family")
     list_select_related = ("user",)
-    search_fields = ("name_family", "name_given", "user__email", "=id")
+    search_fields = ("name_family", "name_given", "user__email")
     raw_id_fields = ("user",)
     inlines = (MembershipInline,)
 

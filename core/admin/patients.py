@@ -23,7 +23,8 @@ class PatientAdmin(PatientDataAdmin):
     list_display = ("id", "name_family", "name_given", "birth_date", "gender")
     list_display_links = ("id", "name_family")
     list_filter = ("gender",)
-    search_fields = ("name_family", "name_given", "telecom_email", "identifiers__value", "=id")
+    search_fields = ("name_family", "name_given", "telecom_email", "identifiers__value")
+    number_fields = ("id", "identifiers__value")
     raw_id_fields = ("user",)
     inlines = (IdentifierInline, OrganizationInline)
 
@@ -40,7 +41,8 @@ class PatientAdmin(PatientDataAdmin):
 class PatientIdentifierAdmin(PatientDataAdmin):
     list_display = ("id", "patient_id", "system", "value")
     list_select_related = ("patient",)
-    search_fields = ("=value", "=patient__id")
+    search_fields = ("value__exact",)
+    number_fields = ("patient_id", "value")
     raw_id_fields = ("patient",)
 
 
@@ -48,6 +50,7 @@ class PatientIdentifierAdmin(PatientDataAdmin):
 class PatientOrganizationAdmin(PatientDataAdmin):
     list_display = ("id", "patient_id", "organization")
     list_select_related = ("organization", "patient")
-    search_fields = ("organization__name", "=patient__id")
+    search_fields = ("organization__name",)
+    number_fields = ("patient_id", "organization_id")
     raw_id_fields = ("patient",)
     autocomplete_fields = ("organization",)

@@ -44,7 +44,7 @@ class StudyAdmin(ExchangeAdmin):
     list_display = ("id", "name", "organization")
     list_display_links = ("id", "name")
     list_select_related = ("organization",)
-    search_fields = ("name", "organization__name", "=id")
+    search_fields = ("name", "organization__name")
     autocomplete_fields = ("organization",)
     inlines = (ScopeInline, DataSourceInline, ClientInline)
 
@@ -60,7 +60,8 @@ class EnrolmentAdmin(PatientDataAdmin):
 
     list_display = ("id", "study", "patient_id", "enrolled_at")
     list_select_related = ("study", "patient")
-    search_fields = ("study__name", "=study__id", "=patient__id")
+    search_fields = ("study__name",)
+    number_fields = ("study_id", "patient_id")
     autocomplete_fields = ("study",)
     raw_id_fields = ("patient",)
 
@@ -77,7 +78,8 @@ class ConsentAdmin(PatientDataAdmin):
     list_display = ("id", "study", "patient_id", "code", "consented", "consented_time")
     list_filter = ("consented",)
     list_select_related = ("study", "patient", "code")
-    search_fields = ("study__name", "=study__id", "=patient__id")
+    search_fields = ("study__name",)
+    number_fields = ("study_id", "patient_id")
     autocomplete_fields = ("study", "code")
     raw_id_fields = ("patient",)
     fields = ("study", "patient", "code", "consented", "consented_time")

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from core.admin.base import PatientDataAdmin, ReadOnly
+from core.admin.base import PatientDataAdmin, ReadOnly, is_number
 from core.models import AuditEvent, ConsentHistory
 
 
@@ -29,6 +29,7 @@ class AuditEventAdmin(ReadOnly, PatientDataAdmin):
     list_display = ("id", "recorded", "door", "action", "outcome", "user_id", "study_id", "patient_ids")
     list_filter = (DoorFilter, "outcome")
     search_fields = ("action",)
+    number_fields = ("user_id", "study_id")
     search_help_text = "An action, or the id of a user, patient or study."
     ordering = ("-id",)
 
@@ -38,14 +39,16 @@ class AuditEventAdmin(ReadOnly, PatientDataAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        if search_term.isascii() and search_term.isdigit() and len(search_term) < 19:
-            key = int(search_term)
-            return queryset.filter(Q(user_id=key) | Q(study_id=key) | Q(patient_ids__contains=[key])), False
-        return super().get_search_results(request, queryset, search_term)
+        found, duplicates = super().get_search_results(request, queryset, search_term)
+        if is_number(search_term):
+            found |= queryset.filter(patient_ids__contains=[search_term])
+        return found, duplicates
 
 
 @admin.register(ConsentHistory)
 class ConsentHistoryAdmin(ReadOnly, PatientDataAdmin):
     list_display = ("id", "recorded", "study_id", "patient_id", "code_id", "before", "after", "user_id", "method")
-    search_fields = ("=patient_id", "=study_id")
+    search_fields = ("method",)
+    search_help_text = "How it was changed, or the id of a patient, study or user."
+    number_fields = ("patient_id", "study_id", "user_id")
     ordering = ("-id",)

@@ -59,7 +59,7 @@ class UserAdmin(PatientDataAdmin, DjangoUserAdmin):
     list_display_links = ("id", "email")
     list_filter = ("is_active", "is_superuser")
     list_select_related = ("patient",)
-    search_fields = ("email", "first_name", "last_name", "=id")
+    search_fields = ("email", "first_name", "last_name")
     ordering = ("id",)
 
     @admin.display(description="password")

@@ -53,7 +53,7 @@ def test_every_model_of_the_exchange_is_registered_and_no_view() -> None:
 @pytest.mark.parametrize("model", REGISTERED, ids=LABELS)
 def test_list_search_add_and_change_pages_open(model: type[Model], superuser: Client) -> None:
     assert superuser.get(page(model, "changelist")).status_code == 200
-    for words in ("mary", "40001", "nobody has this"):
+    for words in ("mary", "40001", "9" * 30, "nobody has this"):
         assert superuser.get(page(model, "changelist"), {"q": words}).status_code == 200
     may_add = admin.site._registry[model].has_add_permission(superuser.get("/admin/").wsgi_request)
     assert superuser.get(page(model, "add")).status_code == (200 if may_add else 403)
@@ -151,3 +151,12 @@ def test_no_secret_is_readable_on_any_page(model: type[Model], superuser: Client
     for url in pages:
         text = superuser.get(url).content.decode()
         assert not [secret for secret in held if secret in text]
+
+
+def test_a_number_finds_the_patient_it_belongs_to(superuser: Client) -> None:
+    peter = personas.patient_of("ll_patient_peter")
+    found = superuser.get("/admin/core/patient/", {"q": str(peter.pk)}).context["cl"].result_list
+    assert list(found) == [peter]
+    found = superuser.get("/admin/core/observation/", {"q": str(peter.pk)}).context["cl"].result_list
+    assert found
+    assert {observation.patient_id for observation in found} == {peter.pk}
