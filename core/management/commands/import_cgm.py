@@ -5,7 +5,7 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from operator import attrgetter
@@ -38,6 +38,7 @@ class Tally:
     bad: int = 0
     other: int = 0
     new_patients: int = 0
+    first_bad: list[BadRow] = field(default_factory=list)
 
     def __str__(self) -> str:
         return (
@@ -92,33 +93,39 @@ class Command(BaseCommand):
         except InvalidInput as error:
             raise CommandError(str(error)) from error
         imported = 0
-        with _transaction(keep=not dry_run), _progress() as progress, _report(options["report"]) as report:
+        with _transaction(keep=not dry_run), _report(options["report"]) as report:
             for path in files:
-                with _readable(path), _text(progress, path) as lines:
+                with _readable(path), _progress() as progress, _text(progress, path) as lines:
                     rows = read(lines, formats=formats, zone=zone, subject=options["subject"] or path.stem)
-                    tally = self._import(path, rows, record, report)
-                self.stdout.write(f"{path.name}: {tally}{'; dry run: nothing was kept' if dry_run else ''}.")
+                    tally = _import(path, rows, record, report)
+                self._tell(path, tally, dry_run)
                 imported += tally.recorded + tally.known
         if not imported:
             raise CommandError("Not one reading was imported.")
 
-    def _import(self, path: Path, rows: Iterator[Row], record: Callable[..., Recorded], report: Report) -> Tally:
-        tally = Tally()
-        while batch := list(islice(rows, BATCH)):
-            outcome = record(readings=[row for row in batch if isinstance(row, Reading)])
-            bad = [row for row in batch if isinstance(row, BadRow)] + outcome.refused
-            for row in sorted(bad, key=attrgetter("line")):
-                report([str(path), str(row.line), row.reason])
-                tally.bad += 1
-                if tally.bad <= SHOWN:
-                    self.stderr.write(f"{path.name}, line {row.line}: {row.reason}.")
-            tally.recorded += outcome.recorded
-            tally.known += outcome.known
-            tally.new_patients += outcome.new_patients
-            tally.other += sum(isinstance(row, OtherRow) for row in batch)
+    def _tell(self, path: Path, tally: Tally, dry_run: bool) -> None:
+        for row in tally.first_bad:
+            self.stderr.write(f"{path.name}, line {row.line}: {row.reason}.")
         if tally.bad > SHOWN:
             self.stderr.write(f"{path.name}: {tally.bad - SHOWN:,} more bad rows; --report FILE lists them all.")
-        return tally
+        self.stdout.write(f"{path.name}: {tally}{'; dry run: nothing was kept' if dry_run else ''}.")
+
+
+def _import(path: Path, rows: Iterator[Row], record: Callable[..., Recorded], report: Report) -> Tally:
+    tally = Tally()
+    while batch := list(islice(rows, BATCH)):
+        outcome = record(readings=[row for row in batch if isinstance(row, Reading)])
+        bad = [row for row in batch if isinstance(row, BadRow)] + outcome.refused
+        bad.sort(key=attrgetter("line"))
+        for row in bad:
+            report([str(path), str(row.line), row.reason])
+        tally.first_bad += bad[: SHOWN - len(tally.first_bad)]
+        tally.bad += len(bad)
+        tally.other += sum(isinstance(row, OtherRow) for row in batch)
+        tally.recorded += outcome.recorded
+        tally.known += outcome.known
+        tally.new_patients += outcome.new_patients
+    return tally
 
 
 def _study(name_or_id: str) -> Study:
@@ -168,7 +175,7 @@ def _report(path: Path | None) -> Iterator[Report]:
 
 
 def _progress() -> Progress:
-    return Progress(console=Console(stderr=True), disable=not sys.stderr.isatty())
+    return Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
 
 
 def _text(progress: Progress, path: Path) -> TextIO:
