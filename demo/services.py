@@ -21,7 +21,7 @@ from jhe import embedded
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOYMENT = tomllib.loads((ROOT / "fly.toml").read_text())
 Processes = Mapping[str, subprocess.Popen[bytes]]
-SECONDS_TO_START = 30
+SECONDS_TO_START = 60
 SECONDS_TO_STOP = 15
 
 
@@ -55,6 +55,7 @@ class Exchange:
     def environment(self) -> dict[str, str]:
         """The environment of both services and of manage.py."""
         ours = {
+            "DJANGO_SETTINGS_MODULE": "jhe.settings",
             "DATABASE_URL": embedded.database_url(self.data_dir),
             "MCP_DATABASE_URL": embedded.database_url(self.data_dir, user="jhe_mcp"),
             "JHE_DATA_DIR": str(self.data_dir),

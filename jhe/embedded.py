@@ -119,7 +119,7 @@ def throw_away(settings: Mapping[str, str] = THROW_AWAY) -> Iterator[Path]:
         finally:
             release(data_dir)
     finally:
-        shutil.rmtree(data_dir)
+        shutil.rmtree(data_dir, ignore_errors=True)  # an interrupted start may still be writing here
 
 
 def _pgdata(data_dir: Path) -> Path:

@@ -44,7 +44,15 @@ class Production(Exchange):
     @property
     def environment(self) -> dict[str, str]:
         here = super().environment
-        kept = ("DATABASE_URL", "MCP_DATABASE_URL", "JHE_HOST", "JHE_PORT", "MCP_HOST", "MCP_PORT")
+        kept = (
+            "DJANGO_SETTINGS_MODULE",
+            "DATABASE_URL",
+            "MCP_DATABASE_URL",
+            "JHE_HOST",
+            "JHE_PORT",
+            "MCP_HOST",
+            "MCP_PORT",
+        )
         return {**os.environ, **DEPLOYMENT["env"], **SECRETS, **{name: here[name] for name in kept}}
 
 
@@ -89,7 +97,7 @@ def test_it_needs_no_development_package_and_has_no_warning(production: Producti
     result = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", script],
         cwd=ROOT,
-        env={**production.environment, "DJANGO_SETTINGS_MODULE": "jhe.settings"},
+        env=production.environment,
         capture_output=True,
         text=True,
         check=False,
