@@ -113,15 +113,16 @@ class ExchangeAdmin(admin.ModelAdmin):
 class PatientDataAdmin(ExchangeAdmin):
     """For models that tell of patients: each page that shows some of them, or is refused, leaves one audit row."""
 
+    actions = None  # one at a time, so that each is named in the trail
+
     def patient_ids_of(self, obj: Any) -> Iterable[int]:
         return [obj.patient_id]
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         with acting(person(request), door=DOOR):
             response = super().changelist_view(request, extra_context)
-            context = getattr(response, "context_data", None) or {}
-            shown = context["cl"].result_list if "cl" in context else context.get("queryset", ())
-            self._record(request, shown)
+            context = getattr(response, "context_data", {})  # a redirect has none
+            self._record(request, context["cl"].result_list if context else ())
         return response
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:

@@ -324,12 +324,22 @@ def test_a_patient_with_data_or_a_consent_history_stays(admin: Client) -> None:
     assert Patient.objects.count() == 2
 
 
-def test_the_list_action_refuses_too(admin: Client) -> None:
-    patient = ObservationFactory().patient
-    data = {"action": "delete_selected", "_selected_action": [patient.pk], "post": "yes"}
-    response = admin.post("/admin/core/patient/", data)
-    assert "has observations" in response.content.decode()
-    assert Patient.objects.filter(pk=patient.pk).exists()
+def delete_selected(admin: Client, model: str, *pks: int) -> str:
+    data = {"action": "delete_selected", "_selected_action": pks, "post": "yes"}
+    return admin.post(f"/admin/core/{model}/", data, follow=True).content.decode()
+
+
+def test_deleting_from_a_list_refuses_too(admin: Client) -> None:
+    kept, unused = ObservationFactory().code, CodeFactory()
+    assert "has observations" in delete_selected(admin, "codeableconcept", kept.pk, unused.pk)
+    assert CodeableConcept.objects.count() == 2
+    assert "Successfully deleted 1" in delete_selected(admin, "codeableconcept", unused.pk)
+
+
+def test_patients_are_not_deleted_by_the_list(admin: Client) -> None:
+    patient = PatientFactory()
+    delete_selected(admin, "patient", patient.pk)
+    assert Patient.objects.get() == patient
 
 
 def test_a_study_a_code_an_organization_and_a_user_with_history_stay(admin: Client, superuser: User) -> None:
