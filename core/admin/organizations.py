@@ -2,7 +2,7 @@ from django.contrib import admin
 
 from core.admin.base import ExchangeAdmin
 from core.models import Organization, Practitioner, PractitionerOrganization
-from core.seed.demo_world import ROOT_ID
+from core.models.organization import ROOT_ID
 
 
 class MembershipInline(admin.TabularInline):

@@ -6,6 +6,9 @@ from core.models.access import OrganizationAccess
 from core.policy.permissions import Permission
 from core.policy.principal import Principal
 
+ROOT_ID = 0
+"""The organization above all others, made by the seed; the only one whose id is fixed."""
+
 
 class OrganizationQuerySet(models.QuerySet["Organization"]):
     def visible_to(self, principal: Principal, permission: Permission = Permission.ORGANIZATION_READ) -> Self:

@@ -12,7 +12,6 @@ from core.seed import scopes
 
 PASSWORD = "Jhe1234!"  # noqa: S105 - everybody's password in the demo; `seed` refuses to make it in production
 SUPERUSER = "admin@example.com"
-ROOT_ID = 0
 IDENTIFIER_SYSTEM = "https://example.com/demo/patient-id"
 
 

@@ -21,6 +21,7 @@ from core.models import (
     StudyScopeRequest,
     User,
 )
+from core.models.organization import ROOT_ID
 from core.seed import demo_world as demo
 from core.seed.large import STUDY as CGM_STUDY
 from core.seed.large import CgmPatient
@@ -38,7 +39,7 @@ def write_vocabulary() -> None:
     for system, code, text in SCOPES:
         CodeableConcept.objects.get_or_create(coding_system=system, coding_code=code, defaults={"text": text})
     Organization.objects.get_or_create(
-        pk=demo.ROOT_ID, defaults={"name": demo.ROOT, "type": Organization.Type.ROOT, "part_of": None}
+        pk=ROOT_ID, defaults={"name": demo.ROOT, "type": Organization.Type.ROOT, "part_of": None}
     )
 
 
