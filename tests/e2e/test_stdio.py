@@ -1,0 +1,181 @@
+"""stdio as Claude Desktop starts it, against a whole exchange: login in the browser, both backends, one answer."""
+
+import json
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import anyio
+import pytest
+
+from demo.person import Person
+from demo.services import ROOT, Exchange
+from demo.welcome import PASSWORD
+from jhe import embedded
+from tests.e2e.stdio import answer, environment, started, url_in
+
+MARY = Person("manager_mary@example.com", PASSWORD)
+
+
+async def log_in(exchange: Exchange, home: Path, *arguments: str) -> str:
+    """`python -m mcp_server login`; returns what it says in the end."""
+    stderr = home / "login-stderr"
+    with stderr.open("w") as errors:
+        command = [sys.executable, "-m", "mcp_server", "login", *arguments]
+        process = await anyio.open_process(
+            command, stdout=subprocess.PIPE, stderr=errors, env=environment(exchange, home), cwd=ROOT
+        )
+        async with process:
+            page = await answer(MARY, await url_in(stderr))
+            assert page.text == "You are logged in. This window can be closed."
+            assert process.stdout is not None
+            said = await process.stdout.receive()
+            assert await process.wait() == 0
+    return said.decode()
+
+
+async def command(exchange: Exchange, home: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    return await anyio.run_process(
+        [sys.executable, "-m", "mcp_server", *arguments], env=environment(exchange, home), cwd=ROOT, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def home(exchange: Exchange, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A machine on which manager_mary is logged in, for both backends."""
+    home = tmp_path_factory.mktemp("mary")
+
+    async def log_in_twice() -> None:
+        await log_in(exchange, home)
+        await log_in(exchange, home, *database_of(exchange))
+
+    anyio.run(log_in_twice)
+    return home
+
+
+def database_of(exchange: Exchange) -> tuple[str, str]:
+    return "--database-url", embedded.database_url(exchange.data_dir, user="jhe_mcp")
+
+
+async def test_a_login_is_kept_and_serves_a_host_that_starts_the_server(exchange: Exchange, home: Path) -> None:
+    async with started(exchange, home) as client:
+        listed = await client.list_tools()
+        count = await client.call_tool("get_study_count", {})
+    assert "list_studies" in {tool.name for tool in listed.tools}
+    assert count.structured_content["total"] == 2  # type: ignore[index]
+
+
+def test_the_file_of_tokens_is_for_its_owner_only(home: Path) -> None:
+    [kept] = home.rglob("tokens.json")
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert stat.S_IMODE(kept.parent.stat().st_mode) == 0o700
+
+
+async def test_who_is_not_logged_in_is_asked_and_answered_in_the_meantime(exchange: Exchange, tmp_path: Path) -> None:
+    async with started(exchange, tmp_path) as client:
+        assert (await client.list_tools()).tools
+        url = await url_in(tmp_path / "stderr")
+        before = await client.call_tool("get_study_count", {})
+        assert before.is_error
+        assert url in before.content[0].text  # type: ignore[union-attr]
+        await answer(MARY, url)
+        after = await _answered(client)
+    assert after["total"] == 2
+
+
+async def test_both_backends_answer_the_same(exchange: Exchange, home: Path) -> None:
+    calls = [
+        ("get_study_count", {}),
+        ("list_studies", {"query": "BP"}),
+        ("get_study_metadata", {"study_id": 999}),
+        ("get_study_metadata", {"study_id": "x", "study": 1}),
+        ("list_studies", {"cursor": "nonsense"}),
+    ]
+    async with started(exchange, home) as forwarding, started(exchange, home, *database_of(exchange)) as direct:
+        assert (await forwarding.list_tools()).tools == (await direct.list_tools()).tools
+        assert forwarding.instructions == direct.instructions
+        for tool, arguments in calls:
+            one, other = await forwarding.call_tool(tool, arguments), await direct.call_tool(tool, arguments)
+            assert (one.content, one.structured_content) == (other.content, other.structured_content)
+            assert one.is_error == other.is_error
+
+
+@pytest.mark.parametrize("mode", ["legacy", "auto", "2026-07-28"])
+async def test_hosts_of_every_era_are_served(exchange: Exchange, home: Path, mode: str) -> None:
+    async with started(exchange, home, mode=mode) as client:
+        assert not (await client.call_tool("get_study_count", {})).is_error
+
+
+async def test_stdout_carries_the_protocol_and_nothing_else(exchange: Exchange, tmp_path: Path) -> None:
+    hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "host", "version": "1"}}
+    messages = [
+        {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello},
+        {"jsonrpc": "2.0", "method": "notifications/initialized"},
+        {"jsonrpc": "2.0", "id": 2, "method": "tools/list"},
+        {"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": {"name": "get_study_count"}},
+        {"jsonrpc": "2.0", "id": 4, "method": "no/such"},
+    ]
+    process = await anyio.open_process(
+        [sys.executable, "-m", "mcp_server", "stdio"],
+        env={**environment(exchange, tmp_path), "PYTHONWARNINGS": "always"},
+        cwd=ROOT,
+    )
+    async with process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for message in [*messages, "this is not JSON"]:
+            await process.stdin.send(f"{message if isinstance(message, str) else json.dumps(message)}\n".encode())
+        written = b""
+        while written.count(b"\n") < 4:
+            written += await process.stdout.receive()
+        await process.stdin.aclose()
+        assert await process.wait() == 0
+    lines = [json.loads(line) for line in written.splitlines()]
+    assert {line["id"] for line in lines if "id" in line} >= {1, 2, 3, 4}
+    assert all(line["jsonrpc"] == "2.0" for line in lines)
+
+
+async def test_whoami_and_logout(exchange: Exchange, tmp_path: Path) -> None:
+    nobody = await command(exchange, tmp_path, "whoami")
+    assert nobody.returncode == 1
+    assert b"Nobody is logged in" in nobody.stderr
+    assert (await log_in(exchange, tmp_path)).startswith("manager_mary@example.com (practitioner) at ")
+    assert b"manager_mary@example.com" in (await command(exchange, tmp_path, "whoami")).stdout
+    assert (await command(exchange, tmp_path, "logout")).stdout == b"Logged out.\n"
+    assert (await command(exchange, tmp_path, "logout")).stdout == b"Nobody was logged in.\n"
+    assert (await command(exchange, tmp_path, "whoami")).returncode == 1
+
+
+async def test_a_login_that_was_revoked_at_the_exchange_is_asked_for_again(exchange: Exchange, tmp_path: Path) -> None:
+    await log_in(exchange, tmp_path)
+    async with started(exchange, tmp_path) as client:
+        assert not (await client.call_tool("get_study_count", {})).is_error
+        copy = (tmp_path / "jupyterhealth-exchange" / "tokens.json").read_text()
+        await command(exchange, tmp_path, "logout")
+        (tmp_path / "jupyterhealth-exchange" / "tokens.json").write_text(copy)
+        refused = await client.call_tool("get_study_count", {})
+    assert refused.is_error
+    assert "log in" in refused.content[0].text  # type: ignore[union-attr]
+
+
+async def test_an_exchange_that_cannot_be_reached_is_said_to_be(exchange: Exchange, tmp_path: Path) -> None:
+    away = await command(exchange, tmp_path, "login", "--url", "http://127.0.0.1:1/mcp")
+    assert away.returncode == 1
+    assert away.stderr.strip().endswith(b"127.0.0.1:1 cannot be reached: check the address and the network.")
+    async with started(exchange, tmp_path, "--url", "http://127.0.0.1:1/mcp") as client:
+        answered = await client.call_tool("get_study_count", {})
+    assert "cannot be reached" in answered.content[0].text  # type: ignore[union-attr]
+
+
+async def test_an_address_without_encryption_gets_no_token(exchange: Exchange, tmp_path: Path) -> None:
+    plain = await command(exchange, tmp_path, "login", "--url", "http://exchange.example/mcp")
+    assert b"tokens are sent over https only" in plain.stderr
+
+
+async def _answered(client: object) -> dict[str, int]:
+    """The first answer that is one: the login is finished a moment after its page says so."""
+    while (answer := await client.call_tool("get_study_count", {})).is_error:  # type: ignore[attr-defined]
+        await anyio.sleep(0.02)
+    content: dict[str, int] = answer.structured_content
+    return content
