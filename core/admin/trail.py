@@ -18,7 +18,7 @@ class DoorFilter(admin.SimpleListFilter):
     parameter_name = "door"
 
     def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
-        return [(door, door) for door in ("rest", "fhir", "mcp", "web", "admin", "command")]
+        return [(door, door) for door in ("rest", "fhir", "mcp", "web", "admin", "command", "import")]
 
     def queryset(self, _request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(door=self.value()) if self.value() else queryset
