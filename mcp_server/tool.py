@@ -94,7 +94,10 @@ class Tool(Generic[ArgumentsT]):
 
 
 class _Schema(GenerateJsonSchema):
-    """Without titles made up from field names and docstrings that speak to developers: a model reads every word."""
+    """Without titles made up from field names and docstrings that speak to developers: a model reads every word.
+
+    An argument that may be left out is not required; that null means the same is not worth a model's attention.
+    """
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - pydantic's hook
         return False
@@ -104,3 +107,10 @@ class _Schema(GenerateJsonSchema):
         described.pop("title", None)
         described.pop("description", None)
         return described
+
+    def nullable_schema(self, schema: Any) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"]) if self.mode == "validation" else super().nullable_schema(schema)
+
+    def default_schema(self, schema: Any) -> JsonSchemaValue:
+        described = super().default_schema(schema)
+        return {key: value for key, value in described.items() if key != "default" or value is not None}

@@ -47,7 +47,8 @@ SELECT
     json_build_object(
         'study_id', study.id,
         'name', study.name,
-        'description', left(study.description, 4000),
+        'description', CASE WHEN length(study.description) > 4000
+            THEN left(study.description, 3999) || '…' ELSE study.description END,
         'organization', json_build_object('organization_id', organization.id, 'name', organization.name),
         'scopes', (
             SELECT COALESCE(json_agg(json_build_object(

@@ -47,7 +47,7 @@ class Hour(Output):
 
 
 class GlucoseMetrics(Output):
-    patient_id: Id
+    patient_id: int
     name: str
     first_reading: str | None
     last_reading: str | None
@@ -70,7 +70,7 @@ class GlucoseMetrics(Output):
 
 
 class GlucoseOfPatients(Page):
-    study_id: Id | None
+    study_id: int | None
     unit: str
     time_zone: str
     patients: list[GlucoseMetrics]

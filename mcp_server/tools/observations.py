@@ -24,13 +24,13 @@ class GetPatientObservations(Arguments):
 
 
 class DataSource(Output):
-    data_source_id: Id
+    data_source_id: int
     name: str
     type: str
 
 
 class Observation(Output):
-    observation_id: Id
+    observation_id: int
     time: Annotated[str, Field(description="The instant, or the beginning of the period.")]
     end: Annotated[str | None, Field(description="The end of the period.")] = None
     data_type: str
@@ -48,7 +48,7 @@ class Observation(Output):
 
 
 class PatientObservations(Page):
-    patient_id: Id
+    patient_id: int
     data_types: Annotated[list[str], Field(description="The kinds that were looked through: those you can read.")]
     time_zone: str
     observations: list[Observation]

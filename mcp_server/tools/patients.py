@@ -24,7 +24,7 @@ class ListStudyPatients(Arguments):
 
 
 class EnrolledPatient(Output):
-    patient_id: Id
+    patient_id: int
     name: str
     consented: Annotated[list[str], Field(description="The scopes that the patient said yes to.")]
     declined: list[str]
@@ -33,7 +33,7 @@ class EnrolledPatient(Output):
 
 
 class StudyPatients(Page):
-    study_id: Id
+    study_id: int
     name: str
     time_zone: str
     patients: list[EnrolledPatient]
@@ -59,12 +59,12 @@ class SearchPatients(Arguments):
 
 
 class StudyName(Output):
-    study_id: Id
+    study_id: int
     name: str
 
 
 class FoundPatient(Output):
-    patient_id: Id
+    patient_id: int
     name: str
     birth_date: str | None
     studies: list[StudyName]
@@ -93,7 +93,7 @@ class GetPatientDemographics(PatientOrStudy):
 
 
 class Demographics(Output):
-    patient_id: Id
+    patient_id: int
     name: str
     birth_date: str | None
     age: Annotated[int | None, Field(description="Whole years, today.")]
@@ -119,7 +119,7 @@ class GenderDistribution(Output):
 
 
 class StudyDemographics(Page):
-    study_id: Id | None
+    study_id: int | None
     patients: list[Demographics]
     age: Annotated[AgeDistribution, Field(description="Of everybody counted in total, on every page.")]
     gender: Annotated[GenderDistribution, Field(description="Of everybody counted in total, on every page.")]

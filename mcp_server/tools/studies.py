@@ -17,7 +17,7 @@ class GetStudyCount(Arguments):
 
 
 class OrganizationStudies(Output):
-    organization_id: Id
+    organization_id: int
     name: str
     studies: int
 
@@ -45,12 +45,12 @@ class ListStudies(Arguments):
 
 
 class OrganizationName(Output):
-    organization_id: Id
+    organization_id: int
     name: str
 
 
 class ListedStudy(Output):
-    study_id: Id
+    study_id: int
     name: str
     organization: OrganizationName
     scopes: Annotated[list[str], Field(description="The kinds of data that the study asks its patients for.")]
@@ -84,7 +84,7 @@ class RequestedScope(Output):
 
 
 class DataSourceName(Output):
-    data_source_id: Id
+    data_source_id: int
     name: str
     type: str
 
@@ -95,7 +95,7 @@ class ClientName(Output):
 
 
 class StudyMetadata(Output):
-    study_id: Id
+    study_id: int
     name: str
     description: str
     organization: OrganizationName
