@@ -14,7 +14,7 @@ from typing import Any, TextIO
 from zoneinfo import ZoneInfo
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import transaction
+from django.db import reset_queries, transaction
 from rich.console import Console
 from rich.progress import Progress
 
@@ -115,6 +115,7 @@ def _import(path: Path, rows: Iterator[Row], record: Callable[..., Recorded], re
     tally = Tally()
     while batch := list(islice(rows, BATCH)):
         outcome = record(readings=[row for row in batch if isinstance(row, Reading)])
+        reset_queries()  # with DEBUG on, Django remembers every statement with its data
         bad = [row for row in batch if isinstance(row, BadRow)] + outcome.refused
         bad.sort(key=attrgetter("line"))
         for row in bad:
