@@ -1,11 +1,23 @@
 """The web service, the same in production and in the demo: `python -m jhe`."""
 
+import os
+import sys
+
+import django
 import uvicorn
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
 
 from jhe import env
 
 
 def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "jhe.settings")
+    django.setup()
+    try:
+        call_command("check")  # without a key to sign tokens with, among others, it does not start
+    except SystemCheckError as error:
+        sys.exit(str(error))
     uvicorn.run(
         "jhe.asgi:application",
         host=env.WEB_HOST,

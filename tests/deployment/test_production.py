@@ -132,3 +132,18 @@ def test_the_mcp_server_does_not_start_without_its_database(production: Producti
     )
     assert result.returncode != 0
     assert "MCP_DATABASE_URL" in result.stderr
+
+
+def test_the_web_service_does_not_start_without_a_key_to_sign_tokens_with() -> None:
+    environment = {**os.environ, **DEPLOYMENT["env"], "SECRET_KEY": SECRETS["SECRET_KEY"], "OIDC_RSA_PRIVATE_KEY": ""}
+    result = subprocess.run(
+        [sys.executable, "-m", "jhe"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert "core.E001" in result.stderr
