@@ -52,6 +52,12 @@ def test_the_documentation_names_only_commands_that_exist(path: Path) -> None:
     assert set(named) <= set(TARGETS)
 
 
+@pytest.mark.parametrize("path", [path for path in tracked() if path.suffix == ".md"], ids=lambda path: path.name)
+def test_the_documentation_links_to_files_that_exist(path: Path) -> None:
+    linked = re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text())
+    assert [link for link in linked if not (path.parent / link).exists()] == []
+
+
 def test_the_readme_shows_the_block_that_the_demo_prints() -> None:
     (shown,) = re.findall(r"```json\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     printed = claude_desktop(Exchange(Path(), 8000, 8001))["mcpServers"]["jupyterhealth"]
