@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
-from mcp.server.auth.provider import AccessToken
 from mcp.server.context import ServerRequestContext
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
@@ -12,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.policy.errors import NotAuthenticated, Unavailable
 from mcp_server.auth.caller import Caller
-from mcp_server.auth.verifier import SCOPE, SignedClaims, Verifier
+from mcp_server.auth.verifier import SCOPE, Verifier
 
 _CALLER = "jhe.caller"
 
@@ -35,7 +33,7 @@ class BearerGuard:
             return
         try:
             signed = await self._verifier.verify(token)
-            principal = signed.principal()
+            principal = signed.principal
         except NotAuthenticated as error:
             await self._challenge(401, "invalid_token", str(error))(scope, receive, send)
             return
@@ -48,7 +46,6 @@ class BearerGuard:
             return
         answer = _Answer(scope, receive, send, self.challenge)
         scope[_CALLER] = Caller(principal, _address(scope), answer.lapse)
-        scope["user"] = _owner(token, signed)
         await self._app(scope, receive, answer)
 
     def challenge(self, sentence: str) -> Response:
@@ -103,20 +100,6 @@ def _bearer(scope: Scope) -> str | None:
 def _address(scope: Scope) -> str:
     client = scope.get("client")
     return client[0] if client else ""
-
-
-def _owner(token: str, signed: SignedClaims) -> AuthenticatedUser:
-    """What the SDK binds a stateful session to: another subject's request for it is answered 404."""
-    claims = signed.claims
-    return AuthenticatedUser(
-        AccessToken(
-            token=token,
-            client_id=claims.get("client_id", ""),
-            scopes=[],
-            subject=claims["sub"],
-            claims={"iss": claims["iss"]},
-        )
-    )
 
 
 def _unavailable(sentence: str) -> Response:

@@ -34,6 +34,9 @@ class Keys:
 
     async def get(self, kid: str) -> PyJWK:
         """Raises NotAuthenticated for a key that the issuer does not have, Unavailable when the issuer cannot say."""
+        kept = self._kept(kid)
+        if kept is not None:
+            return kept
         if time.monotonic() < self._ask_again_at:
             raise Unavailable("The issuer's keys cannot be fetched: try again in a minute.")
         try:
@@ -43,3 +46,10 @@ class Keys:
             raise Unavailable("The issuer's keys cannot be fetched: try again in a minute.") from error
         except PyJWKClientError as error:
             raise NotAuthenticated("The token is signed with a key that the issuer does not have.") from error
+
+    def _kept(self, kid: str) -> PyJWK | None:
+        """The key from the set at hand, while that is fresh. It takes no thread, which would take longer than RS256."""
+        cache = self._client.jwk_set_cache
+        key_set = cache.get() if cache else None
+        keys = [key for key in key_set.keys if key.public_key_use in ("sig", None)] if key_set else []
+        return PyJWKClient.match_kid(keys, kid)

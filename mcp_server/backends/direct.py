@@ -35,15 +35,19 @@ class Direct:
     ) -> CallToolResult:
         try:
             caller = await self._find_caller(context)
+            try:
+                return await self._answered(caller, tool, arguments)
+            except NotAuthenticated as error:
+                caller.lapse(str(error))
+                renewed = await self._find_caller(context)
+                if renewed.principal.token_key == caller.principal.token_key:
+                    raise
+                return await self._answered(renewed, tool, arguments)
         except DomainError as error:
             return errors.refusal(error)
-        try:
-            return results.answered(await Call(self._database, caller, tool).answer(arguments))
-        except NotAuthenticated as error:
-            caller.lapse(str(error))
-            return errors.refusal(error)
-        except DomainError as error:
-            return errors.refusal(error)
+
+    async def _answered(self, caller: Caller, tool: Tool[Any], arguments: Mapping[str, Any] | None) -> CallToolResult:
+        return results.answered(await Call(self._database, caller, tool).answer(arguments))
 
 
 class Call:

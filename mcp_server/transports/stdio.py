@@ -63,6 +63,6 @@ def caller_of(login: Login, verifier: Verifier) -> FindCaller:
             nonlocal refused
             refused = token
 
-        return Caller(signed.principal(), "stdio", lapse)
+        return Caller(signed.principal, "stdio", lapse)
 
     return find

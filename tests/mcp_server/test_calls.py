@@ -171,7 +171,7 @@ async def test_a_question_that_takes_too_long_is_told_and_recorded(settings: Htt
 
 async def test_a_cancelled_call_is_recorded(settings: HttpService, token: str) -> None:
     signed = await Verifier.of(settings).verify(token)
-    caller = Caller(signed.principal(), "here", lambda _: None)
+    caller = Caller(signed.principal, "here", lambda _: None)
     async with Database.of(settings) as database, owner_of(settings) as owner:
         await owner.execute("BEGIN; LOCK TABLE core_study IN ACCESS EXCLUSIVE MODE")
         under_way = asyncio.create_task(Call(database, caller, TOOLS["get_study_count"]).answer({}))

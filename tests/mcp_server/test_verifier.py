@@ -32,14 +32,14 @@ async def refusal(verifier: Verifier, token: str) -> str:
 
 async def test_an_access_token_for_this_resource_is_accepted(verifier: Verifier) -> None:
     signed = await verifier.verify(tokens.access_token(10001))
-    assert signed.principal().user_id == 10001
+    assert signed.principal.user_id == 10001
     assert signed.scopes == {"openid", "mcp"}
     assert len(signed.token_key) == 64
 
 
 async def test_a_token_signed_with_an_elliptic_curve_key_is_accepted(verifier: Verifier) -> None:
     token = tokens.signed(tokens.access_claims(), key=tokens.ec_key(), kid="test-ec-key", alg="ES256")
-    assert (await verifier.verify(token)).principal().user_id == 10001
+    assert (await verifier.verify(token)).principal.user_id == 10001
 
 
 async def test_an_audience_among_others_is_accepted(verifier: Verifier) -> None:
@@ -50,7 +50,7 @@ async def test_an_id_token_of_the_trusted_client_is_accepted_and_found_by_its_jt
     claims = tokens.id_claims()
     signed = await verifier.verify(tokens.signed(claims, typ="JWT"))
     assert signed.token_key == claims["jti"]
-    assert signed.principal().client_id == tokens.STDIO_CLIENT
+    assert signed.principal.client_id == tokens.STDIO_CLIENT
 
 
 async def test_a_verified_token_is_not_verified_again_and_no_key_is_asked_for(
@@ -214,7 +214,7 @@ async def test_what_is_no_token_is_refused(verifier: Verifier, garbage: str) -> 
 async def test_claims_that_are_not_this_exchanges_make_nobody(verifier: Verifier, changes: dict[str, Any]) -> None:
     signed = await verifier.verify(tokens.signed(tokens.access_claims(10001) | changes))
     with pytest.raises(NotAuthenticated):
-        signed.principal()
+        _ = signed.principal
 
 
 async def test_a_new_key_of_the_issuer_is_found(settings_without_database: HttpService, issuer: Issuer) -> None:
@@ -244,6 +244,18 @@ async def test_an_issuer_that_does_not_answer_lets_nobody_in_and_is_left_alone(
         with pytest.raises(Unavailable):
             await verifier.verify(tokens.access_token())
     assert issuer.asked == 1
+
+
+async def test_while_the_issuer_is_left_alone_the_keys_at_hand_still_count(
+    settings_without_database: HttpService, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mcp_server.auth.keys._COOLDOWN_SECONDS", 0)
+    verifier = Verifier.of(settings_without_database)
+    await verifier.verify(tokens.access_token(10001))
+    issuer.status = 500
+    with pytest.raises(Unavailable):
+        await verifier.verify(tokens.signed(tokens.access_claims(), kid="guess"))
+    assert await verifier.verify(tokens.access_token(10002))
 
 
 async def test_an_issuer_that_cannot_be_reached_lets_nobody_in() -> None:
