@@ -1,0 +1,45 @@
+"""How PostgreSQL would answer the questions that read observations, whatever the arguments are."""
+
+import pytest
+from django.db import connection
+
+from mcp_server.queries import unframed
+
+QUESTIONS = ("get_study_metadata", "list_study_patients", "get_patient_observations", "get_glucose_metrics")
+
+
+def plan_of(name: str) -> str:
+    """With sequential scans made unattractive, so that a small table shows what a large one would get."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("EXPLAIN (GENERIC_PLAN, COSTS OFF) " + unframed(name).sql)
+        return "\n".join(line for (line,) in cursor.fetchall())
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_observations_are_read_along_their_index_by_patient_and_kind(name):
+    lines = plan_of(name).splitlines()
+    reads = [number for number, line in enumerate(lines) if " on core_observation " in line]
+    assert reads
+    for number in reads:
+        assert "using obs_time on core_observation" in lines[number]
+        assert "patient_id = " in lines[number + 1]
+        assert "code_id = " in lines[number + 1]
+
+
+@pytest.mark.django_db
+def test_a_page_of_observations_begins_where_its_cursor_points():
+    lines = plan_of("get_patient_observations").splitlines()
+    for direction in ("Index Scan using obs_time", "Index Scan Backward using obs_time"):
+        [condition] = [lines[n + 1] for n, line in enumerate(lines) if direction in line and "ROW(" in lines[n + 1]]
+        assert "Index Cond:" in condition
+
+
+@pytest.mark.django_db
+def test_a_window_in_time_narrows_what_is_read():
+    for name in ("get_patient_observations", "get_glucose_metrics"):
+        lines = plan_of(name).splitlines()
+        conditions = [lines[n + 1] for n, line in enumerate(lines) if "using obs_time on core_observation" in line]
+        assert all("effective_start >= COALESCE(" in condition for condition in conditions)
+        assert all("effective_start < COALESCE(" in condition for condition in conditions)
