@@ -70,6 +70,6 @@ async def _seconds_by_claim(next_verifier: Callable[[], Verifier], token: str, s
     checks, began = 0, time.perf_counter()
     while (passed := time.perf_counter() - began) < length or not checks:
         signed = await next_verifier().verify(token)
-        check_claim_reaches_study(signed.principal(), study)
+        check_claim_reaches_study(signed.principal, study)
         checks += 1
     return passed / checks
