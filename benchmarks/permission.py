@@ -67,9 +67,12 @@ def _studies(measured: Measured, generator: Generator) -> list[int]:
 
 
 async def _seconds_by_claim(next_verifier: Callable[[], Verifier], token: str, study: int, length: float) -> float:
-    checks, began = 0, time.perf_counter()
-    while (passed := time.perf_counter() - began) < length or not checks:
+    """The median, as for the other ways."""
+    times: list[float] = []
+    ends = time.perf_counter() + length
+    while not times or time.perf_counter() < ends:
+        began = time.perf_counter()
         signed = await next_verifier().verify(token)
         check_claim_reaches_study(signed.principal, study)
-        checks += 1
-    return passed / checks
+        times.append(time.perf_counter() - began)
+    return median(times)
