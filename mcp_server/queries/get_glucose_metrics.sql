@@ -35,19 +35,23 @@ WITH readable AS MATERIALIZED (
 ), listed AS MATERIALIZED (
     SELECT * FROM readable WHERE patient_id > :after_id ORDER BY patient_id LIMIT :limit
 ), readings AS MATERIALIZED (
-    SELECT * FROM (
-        SELECT
-            listed.patient_id, observation.id, observation.effective_start, observation.utc_offset_minutes,
-            observation.effective_start AT TIME ZONE 'UTC'
-                + make_interval(mins => COALESCE(observation.utc_offset_minutes, 0)) AS local_time,
-            observation.value_quantity * CASE observation.value_unit WHEN 'mmol/L' THEN 18 ELSE 1 END AS mg_per_dl
-        FROM listed
-        JOIN core_observation AS observation USING (patient_id, code_id)
-        WHERE observation.effective_start >= COALESCE(:start_utc::timestamptz, '-infinity')
-        AND observation.effective_start < COALESCE(:end_utc::timestamptz, 'infinity')
-        AND observation.value_unit IN ('mg/dL', 'mmol/L') AND observation.status <> 'entered-in-error'
-    ) AS reading
-    WHERE tsrange(:start_local::timestamp, :end_local::timestamp) @> local_time
+    SELECT
+        listed.patient_id, observation.id, observation.effective_start, observation.utc_offset_minutes,
+        time.seconds, time.seconds + 60 * COALESCE(observation.utc_offset_minutes, 0) AS local_seconds,
+        observation.value_quantity * CASE observation.value_unit WHEN 'mmol/L' THEN 18 ELSE 1 END AS mg_per_dl,
+        time.seconds - lag(time.seconds) OVER (
+            PARTITION BY listed.patient_id ORDER BY observation.effective_start, observation.id
+        ) AS step
+    FROM listed
+    JOIN core_observation AS observation USING (patient_id, code_id)
+    CROSS JOIN LATERAL (SELECT date_part('epoch', observation.effective_start) AS seconds) AS time
+    WHERE observation.effective_start >= COALESCE(:start_utc::timestamptz, '-infinity')
+    AND observation.effective_start < COALESCE(:end_utc::timestamptz, 'infinity')
+    AND (:start_local::timestamp IS NULL AND :end_local::timestamp IS NULL OR tsrange(:start_local, :end_local) @> (
+        observation.effective_start AT TIME ZONE 'UTC'
+        + make_interval(mins => COALESCE(observation.utc_offset_minutes, 0))
+    ))
+    AND observation.value_unit IN ('mg/dL', 'mmol/L') AND observation.status <> 'entered-in-error'
 ), levels AS MATERIALIZED (
     SELECT
         patient_id,
@@ -62,32 +66,29 @@ WITH readable AS MATERIALIZED (
             'high', 100.0 * count(*) FILTER (WHERE mg_per_dl > 180 AND mg_per_dl <= 250) / count(*),
             'very_high', 100.0 * count(*) FILTER (WHERE mg_per_dl > 250) / count(*)
         ) AS time_in_range,
-        count(DISTINCT local_time::date) AS days_with_data,
+        count(DISTINCT floor(local_seconds / 86400)) AS days_with_data,
         min(effective_start) AS first_time,
         max(effective_start) AS last_time,
         array_agg(utc_offset_minutes ORDER BY effective_start, id) AS utc_offsets,
-        json_agg(extract(epoch FROM effective_start)::double precision ORDER BY effective_start, id) AS seconds,
+        json_agg(seconds ORDER BY effective_start, id) AS seconds,
         json_agg(mg_per_dl ORDER BY effective_start, id) AS mg_per_dl
     FROM readings
     GROUP BY patient_id
-), steps AS MATERIALIZED (
-    SELECT patient_id, extract(epoch FROM effective_start - lag(effective_start) OVER (
-        PARTITION BY patient_id ORDER BY effective_start
-    ))::double precision / 60 AS minutes
-    FROM readings
-), usual AS MATERIALIZED (
-    SELECT patient_id, NULLIF(round(percentile_cont(0.5) WITHIN GROUP (ORDER BY minutes)), 0) AS minutes
-    FROM steps WHERE minutes > 0 GROUP BY patient_id
+), usual AS MATERIALIZED ( -- these three as iglu's active_percent: steps in whole minutes, longer ones are gaps
+    SELECT patient_id, NULLIF(round(percentile_cont(0.5) WITHIN GROUP (ORDER BY step / 60)), 0) AS minutes
+    FROM readings WHERE step > 0 GROUP BY patient_id
+), lengths AS MATERIALIZED (
+    SELECT patient_id, round(step / 60) AS length, count(*) AS n, sum(step) / 60 AS minutes
+    FROM readings GROUP BY patient_id, length
 ), coverage AS (
     SELECT
-        steps.patient_id,
+        lengths.patient_id,
         usual.minutes AS interval_minutes,
-        round(round(sum(steps.minutes)) / usual.minutes) + 1 AS expected,
-        COALESCE(round(
-            sum(steps.minutes - usual.minutes) FILTER (WHERE round(steps.minutes) > usual.minutes) / usual.minutes
-        ), 0) AS missing
-    FROM steps JOIN usual USING (patient_id)
-    GROUP BY steps.patient_id, usual.minutes
+        round(round(sum(lengths.minutes)) / usual.minutes) + 1 AS expected,
+        COALESCE(round(sum(lengths.minutes - n * usual.minutes) FILTER (WHERE length > usual.minutes) / usual.minutes), 0)
+            AS missing
+    FROM lengths JOIN usual USING (patient_id)
+    GROUP BY lengths.patient_id, usual.minutes
 ), sufficiency AS MATERIALIZED (
     SELECT
         patient_id, interval_minutes,
@@ -101,7 +102,7 @@ WITH readable AS MATERIALIZED (
     ) ORDER BY hour) AS hours
     FROM (
         SELECT
-            patient_id, extract(hour FROM local_time)::int AS hour, count(*) AS n,
+            patient_id, (floor(local_seconds / 3600) - 24 * floor(local_seconds / 86400))::int AS hour, count(*) AS n,
             percentile_cont(ARRAY[0.05, 0.25, 0.5, 0.75, 0.95]) WITHIN GROUP (ORDER BY mg_per_dl) AS quantiles
         FROM readings
         WHERE :patient_id::bigint IS NOT NULL
