@@ -85,8 +85,10 @@ WITH readable AS MATERIALIZED (
         lengths.patient_id,
         usual.minutes AS interval_minutes,
         round(round(sum(lengths.minutes)) / usual.minutes) + 1 AS expected,
-        COALESCE(round(sum(lengths.minutes - n * usual.minutes) FILTER (WHERE length > usual.minutes) / usual.minutes), 0)
-            AS missing
+        COALESCE(round(
+            sum(lengths.minutes - n * usual.minutes) FILTER (WHERE length > usual.minutes) / usual.minutes
+        ), 0)
+        AS missing
     FROM lengths JOIN usual USING (patient_id)
     GROUP BY lengths.patient_id, usual.minutes
 ), sufficiency AS MATERIALIZED (
