@@ -87,8 +87,7 @@ WITH readable AS MATERIALIZED (
         round(round(sum(lengths.minutes)) / usual.minutes) + 1 AS expected,
         COALESCE(round(
             sum(lengths.minutes - n * usual.minutes) FILTER (WHERE length > usual.minutes) / usual.minutes
-        ), 0)
-        AS missing
+        ), 0) AS missing
     FROM lengths JOIN usual USING (patient_id)
     GROUP BY lengths.patient_id, usual.minutes
 ), sufficiency AS MATERIALIZED (
