@@ -1,14 +1,16 @@
 """The way to PostgreSQL: a bounded pool that waits, gives up in a bounded time, and replaces dead connections."""
 
-import asyncio
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
 import asyncpg
 
 from core.policy.errors import Unavailable
+from mcp_server.connections import Connections, NoneFreeError
 from mcp_server.queries import Question
 from mcp_server.settings import Exchange
 
@@ -39,18 +41,17 @@ class Database:
 
     def __init__(self, url: str, *, size: int, wait: float, statement_timeout: float) -> None:
         """`size` connections at most; `wait` and `statement_timeout` in seconds."""
+        self._size = size
         self._wait = wait
         self._statement_timeout = statement_timeout
-        self._pool_arguments: dict[str, Any] = {
-            "dsn": url,
-            "min_size": 0,
-            "max_size": size,
-            "timeout": wait,
+        self._connect = partial(
+            asyncpg.connect,
+            url,
+            timeout=wait,
             # The server ends a long statement itself; this one is for a server that no longer answers at all.
-            "command_timeout": statement_timeout + 5,
-            "max_cached_statement_lifetime": 0,
-            "reset": _nothing_to_reset,
-            "server_settings": {
+            command_timeout=statement_timeout + 5,
+            max_cached_statement_lifetime=0,
+            server_settings={
                 "application_name": "jhe-mcp",
                 "statement_timeout": str(round(statement_timeout * 1000)),
                 "idle_in_transaction_session_timeout": "10000",
@@ -58,8 +59,8 @@ class Database:
                 "jit": "off",
                 "timezone": "UTC",
             },
-        }
-        self._pool: asyncpg.Pool | None = None
+        )
+        self._connections: Connections | None = None
 
     @classmethod
     def of(cls, settings: Exchange) -> Self:
@@ -71,19 +72,16 @@ class Database:
         )
 
     async def __aenter__(self) -> Self:
-        self._pool = await asyncpg.create_pool(**self._pool_arguments)
+        self._connections = Connections(self._size, self._wait, self._connect)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._pool is not None:
-            pool, self._pool = self._pool, None
-            try:
-                async with asyncio.timeout(5):
-                    await pool.close()
-            except TimeoutError:
-                pool.terminate()
+        if self._connections is not None:
+            connections, self._connections = self._connections, None
+            with suppress(TimeoutError):
+                await connections.close()
 
     async def row(self, question: Question, values: Mapping[str, Any]) -> asyncpg.Record:
         """The one row that a framed question gives.
@@ -91,36 +89,28 @@ class Database:
         Raises Unavailable when no connection is free in time or the database does not answer, TookTooLong when it takes
         too long.
         """
-        if self._pool is None:
+        if self._connections is None:
             raise RuntimeError("The database is not open: use it as an async context manager.")
         arguments = [values[name] for name in question.parameters]
         try:
-            return await self._once(self._pool, question, arguments)
+            return await self._once(self._connections, question, arguments)
         except _LOST as error:
             _log.warning("A database connection was lost (%s); trying once more on a fresh one", type(error).__name__)
         try:
-            await self._pool.expire_connections()  # what killed one has probably killed the others
-            return await self._once(self._pool, question, arguments)
+            self._connections.forget_free()  # what killed one has probably killed the others
+            return await self._once(self._connections, question, arguments)
         except _LOST as error:
             raise Unavailable("The exchange's database does not answer: try again in a minute.") from error
 
-    async def _once(self, pool: asyncpg.Pool, question: Question, arguments: list[Any]) -> asyncpg.Record:
+    async def _once(self, connections: Connections, question: Question, arguments: list[Any]) -> asyncpg.Record:
         try:
-            connection = await pool.acquire(timeout=self._wait)
-        except (TimeoutError, asyncpg.TooManyConnectionsError) as error:
+            row = await connections.fetchrow(question.sql, *arguments)
+        except NoneFreeError as error:
             raise Unavailable("The exchange is busy: try again in a few seconds.") from error
-        try:
-            row = await connection.fetchrow(question.sql, *arguments)
         except (TimeoutError, asyncpg.QueryCanceledError) as error:
             raise TookTooLong(
                 f"This took more than {self._statement_timeout:g} s and was stopped: ask for less, such as fewer days."
             ) from error
-        finally:
-            await pool.release(connection)
         if row is None:
             raise RuntimeError(f"{question.name} gave no row.")
         return row
-
-
-async def _nothing_to_reset(connection: asyncpg.Connection) -> None:
-    """Framed questions leave no session state behind, so a connection goes back without a second round trip."""

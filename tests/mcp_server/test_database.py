@@ -16,6 +16,7 @@ from mcp_server.queries import Question
 
 ONE = Question("one", "SELECT $1::int AS number", ("number",))
 SLEEP = Question("sleep", "SELECT pg_sleep($1) IS NULL AS slept", ("seconds",))
+SLEEPERS = Question("sleepers", "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'", ())
 SELF = Question("self", "SELECT pg_backend_pid() AS pid, current_setting('application_name') AS name", ())
 
 
@@ -55,6 +56,12 @@ async def test_no_more_than_the_bound_ask_at_once_and_the_rest_wait(data_dir: Pa
     assert len({row["pid"] for row in rows}) <= 2
 
 
+async def test_questions_one_after_another_share_a_connection(data_dir: Path) -> None:
+    async with database(data_dir) as db:
+        await asyncio.gather(*(db.row(SELF, {}) for _ in range(4)))
+        assert len({(await db.row(SELF, {}))["pid"] for _ in range(4)}) == 1
+
+
 async def test_who_waits_too_long_is_told_that_the_exchange_is_busy(data_dir: Path) -> None:
     async with database(data_dir, size=1, wait=0.2) as db:
         long = asyncio.create_task(db.row(SLEEP, {"seconds": 30}))
@@ -71,14 +78,14 @@ async def test_a_question_that_takes_too_long_is_stopped(data_dir: Path) -> None
         assert (await db.row(ONE, {"number": 1}))["number"] == 1
 
 
-async def test_a_cancelled_call_cancels_its_statement_and_gives_the_connection_back(data_dir: Path) -> None:
+async def test_a_cancelled_call_cancels_its_statement_and_makes_room_for_the_next(data_dir: Path) -> None:
     async with database(data_dir, size=1) as db:
         long = asyncio.create_task(db.row(SLEEP, {"seconds": 30}))
         await _until_asleep(data_dir)
         long.cancel()
         with pytest.raises(asyncio.CancelledError):
             await long
-        assert (await db.row(ONE, {"number": 1}))["number"] == 1
+        assert (await db.row(SLEEPERS, {}))["count"] == 0
 
 
 async def test_it_opens_while_postgresql_is_down_and_answers_once_it_is_up(data_dir: Path) -> None:
