@@ -4,9 +4,6 @@ import logging
 import signal
 import sys
 
-from demo import welcome
-from demo.person import Person
-from demo.question import first_answers
 from demo.services import (
     DemoError,
     Exchange,
@@ -17,9 +14,6 @@ from demo.services import (
     wait_until_healthy,
 )
 from jhe import embedded, env
-
-MARY = Person("manager_mary@example.com", welcome.PASSWORD)
-STUDY = "CGM & Wearables Demo"
 
 
 def main() -> None:
@@ -43,11 +37,13 @@ def demonstrate(exchange: Exchange) -> None:
     migrate(exchange)
     say(f"Starting the web service on port {exchange.web_port} and the MCP server on port {exchange.mcp_port}")
     with running(exchange) as processes:
+        from demo import welcome  # takes a while to load, and the services are starting anyway
+
         say("Seeding people, studies and two weeks of readings (skipped where they are already)")
         exchange.manage("seed", "--large")
         wait_until_healthy(exchange, processes)
-        say(f"Logging in as {MARY.email}")
-        say(welcome.answers(MARY.email, first_answers(exchange, MARY, STUDY)))
+        say(f"Logging in as {welcome.ASKS.email}")
+        say(welcome.first_question(exchange))
         say(welcome.directions(exchange))
         say("Serving until Ctrl-C.")
         wait_for_one_to_die(exchange, processes)

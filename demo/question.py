@@ -75,7 +75,7 @@ async def connected(person: Person, mcp_url: str) -> AsyncIterator[Client]:
 
 
 def first_answers(exchange: Exchange, person: Person, study: str) -> list[Answer]:
-    """`list_studies`, then `get_glucose_metrics` of the study with that name, each with the time that it took."""
+    """`list_studies`, then `get_glucose_metrics` of the first patient of the study with that name, each with its time."""
     try:
         return asyncio.run(_first_answers(exchange, person, study))
     except (ExceptionGroup, MCPError, OAuthFlowError, httpx2.HTTPError, DemoError) as error:
@@ -94,7 +94,9 @@ async def _first_answers(exchange: Exchange, person: Person, study: str) -> list
         ids = [found["study_id"] for found in studies.content["studies"] if found["name"] == study]
         if not ids:
             raise DemoError(f"{person.email} does not see the study {study}.")
-        return [studies, await _ask(client, "get_glucose_metrics", {"study_id": ids[0]})]
+        enrolled = await _ask(client, "list_study_patients", {"study_id": ids[0]})
+        patient_id = enrolled.content["patients"][0]["patient_id"]
+        return [studies, await _ask(client, "get_glucose_metrics", {"patient_id": patient_id})]
 
 
 async def _ask(client: Client, tool: str, arguments: dict[str, Any]) -> Answer:

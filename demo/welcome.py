@@ -4,7 +4,8 @@ import json
 import sys
 from typing import Any
 
-from demo.question import Answer
+from demo.person import Person
+from demo.question import Answer, first_answers
 from demo.services import ROOT, Exchange
 
 PASSWORD = "Jhe1234!"
@@ -17,13 +18,16 @@ LOGINS = {
     "manager_mark@example.com": "manager of Neptune Health System, Medicine, Cardiology and Neptunian Pulse Lab",
     "ll_patient_peter@example.com": "patient, in both Lifespan studies",
 }
+ASKS = Person("manager_mary@example.com", PASSWORD)
+STUDY = "CGM & Wearables Demo"
 SHOWN_AT_MOST = 3
 
 
-def answers(asked_by: str, given: list[Answer]) -> str:
-    """The question and a short form of the answer, one line each."""
+def first_question(exchange: Exchange) -> str:
+    """Two questions and a short form of their answers, with the time that each took."""
     return "\n".join(
-        f"\n{asked_by} asks {answer.tool}({_spoken(answer.arguments)})\n{_short(answer)}" for answer in given
+        f"\n{ASKS.email} asks {answer.tool}({_spoken(answer.arguments)})\n{_short(answer)}"
+        for answer in first_answers(exchange, ASKS, STUDY)
     )
 
 
@@ -34,14 +38,14 @@ def _short(answer: Answer) -> str:
     return "\n".join([*lines, *([f"  … and {left} more"] if left else []), f"  in {answer.milliseconds:.1f} ms"])
 
 
-def _row(row: dict[str, object]) -> str:
+def _row(row: dict[str, Any]) -> str:
     if "gmi" not in row:
         return f"{row['study_id']}  {row['name']}"
     metrics = {name: row[name] for name in ("n", "mean", "sd", "cv", "gmi", "mage")}
-    return f"{row['patient_id']}  {row['name']}: {_spoken(metrics)}"
+    return f"{row['name']}: {_spoken(metrics)}\n  percent of readings: {_spoken(row['time_in_range'])}"
 
 
-def _spoken(values: dict[str, object]) -> str:
+def _spoken(values: dict[str, Any]) -> str:
     return ", ".join(
         f"{name}={value:.1f}" if isinstance(value, float) else f"{name}={value}" for name, value in values.items()
     )

@@ -59,7 +59,7 @@ def test_it_asks_a_first_question_as_mary_and_says_where_to_go(data_dir: Path) -
     with running_demo(data_dir) as (_, printed):
         assert "manager_mary@example.com asks list_studies()" in printed
         assert "CGM & Wearables Demo" in printed
-        assert "manager_mary@example.com asks get_glucose_metrics(study_id=" in printed
+        assert "manager_mary@example.com asks get_glucose_metrics(patient_id=" in printed
         assert printed.count(" ms\n") == 2
         assert "gmi=" in printed
         assert "Cosmic Cardio Lab Study" not in printed  # not one of hers
