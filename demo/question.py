@@ -75,7 +75,7 @@ async def connected(person: Person, mcp_url: str) -> AsyncIterator[Client]:
 
 
 def first_answers(exchange: Exchange, person: Person, study: str) -> list[Answer]:
-    """`list_studies`, then `get_glucose_metrics` of the first patient of the study with that name, each with its time."""
+    """`list_studies`, then `get_glucose_metrics` of the first patient of the study so named, each with its time."""
     try:
         return asyncio.run(_first_answers(exchange, person, study))
     except (ExceptionGroup, MCPError, OAuthFlowError, httpx2.HTTPError, DemoError) as error:
