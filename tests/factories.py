@@ -1,5 +1,6 @@
 """Invented rows for tests, one factory per model, each with what the database requires and nothing more.
 
+`EnrolmentFactory(study=…, patient=…)` also makes the patient one of the study's organization, and
 `ConsentFactory(study=…, patient=…, code=…)` also enrols the patient and has the study request the code.
 """
 
@@ -115,6 +116,13 @@ class EnrolmentFactory(DjangoModelFactory[models.StudyPatient]):
 
     study = factory.SubFactory(StudyFactory)
     patient = factory.SubFactory(PatientFactory)
+
+    @classmethod
+    def _create(cls, model_class: type[models.StudyPatient], *args: Any, **kwargs: Any) -> models.StudyPatient:
+        models.PatientOrganization.objects.get_or_create(
+            patient=kwargs["patient"], organization=kwargs["study"].organization
+        )
+        return super()._create(model_class, *args, **kwargs)
 
 
 class ConsentFactory(DjangoModelFactory[models.StudyPatientScopeConsent]):

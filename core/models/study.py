@@ -54,7 +54,11 @@ class StudyScopeRequest(models.Model):
 
 
 class StudyPatient(models.Model):
-    """An enrolment (FHIR R5 ResearchSubject). Ending it ends the patient's consents; their history stays."""
+    """An enrolment (FHIR R5 ResearchSubject). Ending it ends the patient's consents; their history stays.
+
+    It holds only while the patient belongs to the study's organization: composite foreign keys see to that, over a
+    column that Django does not need to know (core/sql/enrolment_v1.sql).
+    """
 
     study = models.ForeignKey(Study, models.CASCADE, related_name="enrolments")
     patient = models.ForeignKey("core.Patient", models.CASCADE, related_name="enrolments")

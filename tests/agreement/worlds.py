@@ -52,6 +52,7 @@ def worlds(draw: Callable[..., Any]) -> World:
     patients = {p: (logins[p] if p < users and draw(st.booleans()) else None) for p in range(draw(st.integers(0, 3)))}
     requests = _some(draw, studies, CODES)
     enrolments = _some(draw, studies, patients)
+    belonging = {(p, studies[s]) for s, p in enrolments}  # nobody is enrolled who does not belong
     answerable = sorted((s, p, c) for s, p in enrolments for t, c in requests if s == t)
     return World(
         organizations=organizations,
@@ -60,7 +61,7 @@ def worlds(draw: Callable[..., Any]) -> World:
         inactive={u for u in range(users) if draw(st.integers(0, 5)) == 0},
         roles={pair: draw(ROLES) for pair in sorted(_some(draw, range(users), range(organizations)))},
         patients=patients,
-        patient_organizations=_some(draw, patients, range(organizations)),
+        patient_organizations=_some(draw, patients, range(organizations)) | belonging,
         studies=studies,
         requests=requests,
         enrolments=enrolments,
@@ -126,7 +127,7 @@ def build(world: World) -> Rows:
 
 
 def take_a_right_away(world: World, rows: Rows, data: st.DataObject) -> None:
-    """Remove one membership and withdraw one consent, in the world and in the database."""
+    """Remove a membership, withdraw a consent and let a patient leave an organization: here and in the database."""
     if world.roles:
         user, organization = data.draw(st.sampled_from(sorted(world.roles)))
         del world.roles[user, organization]
@@ -141,6 +142,20 @@ def take_a_right_away(world: World, rows: Rows, data: st.DataObject) -> None:
             study=rows.studies[study], patient=rows.patients[patient], code=rows.codes[code]
         )
         assert consents.update(consented=False) == 1
+    if world.patient_organizations:
+        patient, organization = data.draw(st.sampled_from(sorted(world.patient_organizations)))
+        leave(world, patient, organization)
+        PatientOrganization.objects.get(
+            patient=rows.patients[patient], organization=rows.organizations[organization]
+        ).delete()
+
+
+def leave(world: World, patient: int, organization: int) -> None:
+    """A patient leaves an organization, and with it every study that it runs."""
+    world.patient_organizations.remove((patient, organization))
+    left = {(s, p) for s, p in world.enrolments if p == patient and world.studies[s] == organization}
+    world.enrolments -= left
+    world.consents = {(s, p, c): yes for (s, p, c), yes in world.consents.items() if (s, p) not in left}
 
 
 def _reading(patient: Patient, code: CodeableConcept, number: int) -> NewObservation:
