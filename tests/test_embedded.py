@@ -1,11 +1,14 @@
 """The PostgreSQL that comes with pip: who shares it, when it stops, and what it says when it cannot start."""
 
+import os
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import psycopg2
 import pytest
@@ -128,12 +131,50 @@ def test_a_broken_database_says_what_to_do_in_one_sentence(data_dir: Path, name:
     assert "\n" not in str(refusal.value)
 
 
-def test_a_long_path_has_its_socket_elsewhere(tmp_path: Path) -> None:
-    data_dir = tmp_path / ("long" * 30)
-    url = ensure_running(data_dir)
-    assert "long" not in url
-    assert answers(url)
+def socket_dir(url: str) -> Path:
+    return Path(parse_qs(urlsplit(url).query)["host"][0])
+
+
+@pytest.mark.parametrize("name", ["data", "long" * 30], ids=["short path", "long path"])
+def test_nobody_else_reaches_the_socket(tmp_path: Path, name: str) -> None:
+    data_dir = tmp_path / name
+    with another_user(data_dir):
+        url = ensure_running(data_dir)
+        folder = socket_dir(url).stat()
+        assert stat.S_IMODE(folder.st_mode) == 0o700
+        assert folder.st_uid == (data_dir / "postgres").stat().st_uid
+        assert answers(url)
+        release(data_dir)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as somebody else")
+@pytest.mark.parametrize("name", ["data", "long" * 30], ids=["short path", "long path"])
+def test_another_system_user_is_refused_at_the_socket(tmp_path: Path, name: str) -> None:
+    data_dir = tmp_path / name
+    path = socket_dir(ensure_running(data_dir)) / ".s.PGSQL.5432"
+    assert path.is_socket()
+    refused = subprocess.run(["test", "-e", path], user="nobody", group="nogroup", extra_groups=[], check=False)
+    assert refused.returncode == 1
     release(data_dir)
+
+
+def test_a_long_path_has_its_socket_in_a_folder_that_goes_with_the_server(tmp_path: Path) -> None:
+    data_dir = tmp_path / ("long" * 30)
+    first = socket_dir(ensure_running(data_dir))
+    assert "long" not in str(first)
+    release(data_dir)
+    assert not first.exists()
+    assert answers(ensure_running(data_dir))
+    release(data_dir)
+
+
+def test_a_broken_database_with_a_long_path_says_what_to_do_too(tmp_path: Path) -> None:
+    data_dir = tmp_path / ("long" * 30)
+    ensure_running(data_dir)
+    release(data_dir)
+    (data_dir / "postgres" / "postgresql.conf").write_text("no = such setting\n")
+    with pytest.raises(EmbeddedDatabaseError, match=r"does not start .* delete this one to begin afresh\.$"):
+        ensure_running(data_dir)
 
 
 def test_folders_above_can_be_passed_through_and_not_listed(data_dir: Path, tmp_path: Path) -> None:

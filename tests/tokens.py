@@ -55,7 +55,7 @@ def access_claims(user_id: int = 10001, **changes: Any) -> dict[str, Any]:
 
 def id_claims(user_id: int = 10001, **changes: Any) -> dict[str, Any]:
     """OpenID Connect claims of the stdio login; `changes` as for `access_claims`."""
-    return _changed({**_common(user_id), "aud": STDIO_CLIENT, "jti": str(uuid.uuid4())}, changes)
+    return _changed({**_common(user_id), "aud": STDIO_CLIENT, "scope": "openid mcp", "jti": str(uuid.uuid4())}, changes)
 
 
 def signed(

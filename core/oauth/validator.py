@@ -49,8 +49,9 @@ class Validator(OAuth2Validator):
         return {name: value for name, value in claims.items() if value is not None}
 
     def get_id_token_dictionary(self, token: Any, token_handler: Any, request: Request) -> tuple[dict[str, Any], Any]:
+        """With `scope` as in an access token: the MCP server takes ID tokens too, and only if MCP was granted."""
         claims, expires = super().get_id_token_dictionary(token, token_handler, request)
-        return {**claims, "azp": request.client.client_id}, expires
+        return {**claims, "azp": request.client.client_id, "scope": " ".join(request.scopes)}, expires
 
     def finalize_id_token(self, id_token: dict[str, Any], token: Any, token_handler: Any, request: Request) -> str:
         """Every client gets RS256, whatever its row says: no algorithm is the default, HS256 is not on offer."""

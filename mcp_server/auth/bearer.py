@@ -32,15 +32,14 @@ class BearerGuard:
             await self._challenge(401)(scope, receive, send)
             return
         try:
-            signed = await self._verifier.verify(token)
-            principal = signed.principal
+            principal = (await self._verifier.verify(token)).principal
         except NotAuthenticated as error:
             await self._challenge(401, "invalid_token", str(error))(scope, receive, send)
             return
         except Unavailable as error:
             await _unavailable(str(error))(scope, receive, send)
             return
-        if SCOPE not in signed.scopes:
+        if SCOPE not in principal.scopes:
             sentence = f"The token lacks the scope {SCOPE}."
             await self._challenge(403, "insufficient_scope", sentence)(scope, receive, send)
             return

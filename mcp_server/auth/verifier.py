@@ -33,7 +33,6 @@ class SignedClaims:
     claims: Mapping[str, Any]
     token_key: str
     """Finds the token in the database: SHA-256 of an access token, the `jti` of an ID token."""
-    scopes: frozenset[str]
 
     @property
     def expires(self) -> float:
@@ -98,10 +97,10 @@ class Verifier:
         kind = str(header.get("typ") or "").lower()
         if kind in _ACCESS_TOKEN_TYPES:
             claims = self._decode(token, key, [self._resource])
-            return SignedClaims(claims, digest, frozenset(str(claims.get("scope", "")).split()))
+            return SignedClaims(claims, digest)
         if kind in _ID_TOKEN_TYPES:
             claims = self._decode(token, key, self._trusted_client_ids, "jti")
-            return SignedClaims({**claims, "client_id": _client_of(claims)}, claims["jti"], frozenset({SCOPE}))
+            return SignedClaims({**claims, "client_id": _client_of(claims)}, claims["jti"])
         raise NotAuthenticated("This is neither an access token nor an ID token.")
 
     def _decode(self, token: str, key: jwt.PyJWK, audience: list[str], *required: str) -> dict[str, Any]:

@@ -23,10 +23,10 @@ _META = {
 }
 
 
-def standing_token(user: User, **claims: Any) -> str:
-    """An access token that the issuer remembers."""
+def standing_token(user: User, granted: str = "openid mcp", **claims: Any) -> str:
+    """An access token that the issuer remembers, with the scope that was granted."""
     token = tokens.access_token(user.pk, **claims)
-    AccessToken.objects.create(user=user, token=token, expires=timezone.now() + timedelta(hours=1), scope="mcp")
+    AccessToken.objects.create(user=user, token=token, expires=timezone.now() + timedelta(hours=1), scope=granted)
     return token
 
 

@@ -36,6 +36,12 @@ def token(user: User) -> str:
     return standing_token(user)
 
 
+@pytest.fixture(params=["", "openid", "openid mcp.read", "MCP"])
+def token_without_mcp(user: User, request: pytest.FixtureRequest) -> str:
+    """It says that MCP was granted, and the issuer remembers that it was not."""
+    return standing_token(user, granted=request.param)
+
+
 @pytest.fixture
 def studies(user: User) -> list[int]:
     """The ids of the two studies."""
@@ -100,6 +106,15 @@ async def test_a_token_that_stands_no_more_is_answered_401_at_once(
 async def test_a_genuine_token_that_the_issuer_does_not_remember_is_refused(settings: HttpService, user: User) -> None:
     async with served(settings) as http:
         response = await called(http, "get_study_count", token=tokens.access_token(user.pk))
+    assert response.status_code == 401
+    assert [row["outcome"] for row in await trail(settings)] == ["refused"]
+
+
+async def test_a_token_that_was_not_granted_mcp_opens_nothing_whatever_it_says(
+    settings: HttpService, token_without_mcp: str
+) -> None:
+    async with served(settings) as http:
+        response = await called(http, "get_study_count", token=token_without_mcp)
     assert response.status_code == 401
     assert [row["outcome"] for row in await trail(settings)] == ["refused"]
 

@@ -1,5 +1,7 @@
 """The HTTP door: who is let in, and what everybody else is told."""
 
+from collections.abc import Callable
+
 import httpx2
 import pytest
 
@@ -41,9 +43,13 @@ async def test_a_wrong_token_is_told_why(settings_without_database: HttpService)
     assert response.json()["error"] == "invalid_token"
 
 
-async def test_a_token_without_the_scope_is_told_which_scope_to_ask_for(settings_without_database: HttpService) -> None:
+@pytest.mark.parametrize("scope", ["openid profile", "openid mcp.read", "", None])
+@pytest.mark.parametrize("token", [tokens.access_token, tokens.id_token])
+async def test_a_token_without_the_scope_is_told_which_scope_to_ask_for(
+    settings_without_database: HttpService, token: Callable[..., str], scope: str | None
+) -> None:
     async with served(settings_without_database) as http:
-        response = await called(http, "get_study_count", token=tokens.access_token(scope="openid profile"))
+        response = await called(http, "get_study_count", token=token(scope=scope))
     assert response.status_code == 403
     assert response.headers["WWW-Authenticate"] == (
         f'{CHALLENGE}, error="insufficient_scope", error_description="The token lacks the scope mcp."'

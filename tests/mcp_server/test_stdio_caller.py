@@ -28,8 +28,8 @@ from tests.factories import MembershipFactory, StudyFactory
 from tests.mcp_server.trail import owner_of, trail
 
 
-def standing_id_token(user: User, **claims: Any) -> str:
-    """An ID token of the stdio login that the issuer remembers, beside its access token."""
+def standing_id_token(user: User, granted: str = "openid mcp", **claims: Any) -> str:
+    """An ID token of the stdio login that the issuer remembers, beside its access token with the scope granted."""
     register_stdio_client()
     application = Application.objects.get(client_id=tokens.STDIO_CLIENT)
     expires = timezone.now() + timedelta(hours=1)
@@ -41,6 +41,7 @@ def standing_id_token(user: User, **claims: Any) -> str:
         application=application,
         expires=expires,
         id_token=kept,
+        scope=granted,
     )
     return tokens.signed(all_claims, typ="JWT")
 
@@ -61,6 +62,12 @@ def id_token(user: User) -> str:
 @pytest.fixture
 def next_id_token(user: User) -> str:
     return standing_id_token(user)
+
+
+@pytest.fixture
+def id_token_without_mcp(user: User) -> str:
+    """It says that MCP was granted, and the issuer remembers that it was not."""
+    return standing_id_token(user, granted="openid profile")
 
 
 @pytest.fixture
@@ -125,6 +132,16 @@ async def test_a_login_that_another_program_has_renewed_is_used_within_the_same_
         answer = await client.call_tool("get_study_count", {})
     assert not answer.is_error
     assert [row["outcome"] for row in await trail(settings)] == ["success", "refused", "success"]
+
+
+async def test_a_login_that_was_not_granted_mcp_answers_nothing(
+    settings: HttpService, store: TokenStore, id_token_without_mcp: str
+) -> None:
+    keep(store, id_token_without_mcp)
+    async with started(settings, store) as client:
+        answer = await client.call_tool("get_study_count", {})
+    assert answer.is_error
+    assert [row["outcome"] for row in await trail(settings)] == ["refused"]
 
 
 async def test_a_login_that_was_revoked_answers_nothing(

@@ -33,7 +33,7 @@ async def refusal(verifier: Verifier, token: str) -> str:
 async def test_an_access_token_for_this_resource_is_accepted(verifier: Verifier) -> None:
     signed = await verifier.verify(tokens.access_token(10001))
     assert signed.principal.user_id == 10001
-    assert signed.scopes == {"openid", "mcp"}
+    assert signed.principal.scopes == {"openid", "mcp"}
     assert len(signed.token_key) == 64
 
 

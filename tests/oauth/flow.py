@@ -119,13 +119,19 @@ def verified(token: str, audience: str) -> dict[str, Any]:
 
 
 def stands(token: str) -> bool:
-    """Whether the database accepts an access token, or the ID token of the stdio login, at this moment."""
+    """Whether the database knows an access token, or the ID token of the stdio login, at this moment."""
+    return granted(token) is not None
+
+
+def granted(token: str) -> str | None:
+    """The scope with which such a token stands; None when it does not."""
     keys = [hashlib.sha256(token.encode()).hexdigest()]
     if token.count(".") == 2:
         keys.append(jwt.decode(token, options={"verify_signature": False})["jti"])
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM access_token WHERE token_key = ANY(%s)", [keys])
-        return cursor.fetchone() == (1,)
+        cursor.execute("SELECT scope FROM access_token WHERE token_key = ANY(%s)", [keys])
+        row = cursor.fetchone()
+    return row and row[0]
 
 
 def _changed(fields: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

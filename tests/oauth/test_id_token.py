@@ -14,7 +14,7 @@ from core.policy.principal import UserType
 from tests import personas
 from tests.oauth import flow
 
-ISSUERS_OWN = {"iss", "sub", "aud", "azp", "exp", "iat", "auth_time", "jti", "nonce", "at_hash"}
+ISSUERS_OWN = {"iss", "sub", "aud", "azp", "exp", "iat", "auth_time", "jti", "nonce", "at_hash", "scope"}
 PERSONS = {"user_type", "user_id", "jhe_permissions"}
 
 
@@ -70,6 +70,11 @@ def test_name_and_address_are_for_those_who_asked_for_them(somebody: User, scope
 def test_a_name_that_nobody_gave_is_left_out(db: None) -> None:
     nameless = User.objects.create_user("nameless@example.com")
     assert not id_claims(nameless, scope="openid profile").keys() & {"name", "given_name", "family_name"}
+
+
+@pytest.mark.parametrize("scope", ["openid", "openid mcp"])
+def test_an_id_token_says_what_was_granted(somebody: User, scope: str) -> None:
+    assert id_claims(somebody, scope=scope)["scope"] == scope
 
 
 @pytest.mark.parametrize("algorithm", ["", "HS256"])

@@ -17,7 +17,7 @@ from core.oauth import tokens as tokens_module
 from core.oauth.claims import claims_of
 from tests.factories import UserFactory
 from tests.oauth import flow
-from tests.oauth.flow import stands
+from tests.oauth.flow import granted, stands
 
 CALLBACK = "https://notebook.example.org/callback"
 
@@ -35,6 +35,11 @@ def test_a_code_gives_tokens_of_its_person_client_and_scope(somebody: User) -> N
 def test_only_hashes_of_tokens_are_kept(somebody: User) -> None:
     flow.tokens(somebody)
     assert AccessToken.objects.get().token == RefreshToken.objects.get().token == ""
+
+
+def test_both_tokens_stand_for_what_the_person_granted_and_no_more(somebody: User) -> None:
+    given = flow.tokens(somebody, scope="openid")
+    assert granted(given["access_token"]) == granted(given["id_token"]) == "openid"
 
 
 def test_a_code_without_openid_gives_no_id_token(somebody: User) -> None:
@@ -184,7 +189,8 @@ def test_a_refresh_without_a_resource_stays_opaque(somebody: User) -> None:
 def test_a_refresh_may_narrow_scope_but_not_widen_it(somebody: User) -> None:
     given = flow.tokens(somebody, scope="openid mcp")
     assert flow.refused(flow.refresh(given["refresh_token"], scope="openid mcp email")) == "invalid_scope"
-    assert flow.refresh(given["refresh_token"], scope="mcp").json()["scope"] == "mcp"
+    narrowed = flow.refresh(given["refresh_token"], scope="openid").json()
+    assert narrowed["scope"] == granted(narrowed["access_token"]) == granted(narrowed["id_token"]) == "openid"
 
 
 def test_a_refresh_for_another_resource_is_refused(somebody: User) -> None:
