@@ -10,6 +10,9 @@ from django.core.management.base import SystemCheckError
 
 from jhe import env
 
+MAX_CONNECTIONS = 150
+"""Answered at once; one more is told 503. Each request holds a thread, a database connection and up to 2.5 MB."""
+
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "jhe.settings")
@@ -27,6 +30,7 @@ def main() -> None:
         log_config=None,  # Django's own, see jhe/settings.py
         access_log=False,  # a URL can carry an authorization code or a name that somebody searched for
         server_header=False,
+        limit_concurrency=MAX_CONNECTIONS,
         timeout_graceful_shutdown=10,
     )
 

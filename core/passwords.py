@@ -1,0 +1,29 @@
+"""How passwords are hashed, and how many at a time: anybody may try to log in, and each try costs memory."""
+
+from threading import BoundedSemaphore
+
+from django.contrib.auth.hashers import Argon2PasswordHasher
+
+AT_ONCE = 4
+
+_turn = BoundedSemaphore(AT_ONCE)
+
+
+class BoundedArgon2PasswordHasher(Argon2PasswordHasher):
+    """Argon2id with the least that OWASP recommends: 19 MiB, two passes, one lane; Django's default takes 100 MiB.
+
+    Each request has a thread of its own, so a hundred logins at once would take a hundred times as much. Here they take
+    turns, AT_ONCE at a time.
+    """
+
+    time_cost = 2
+    memory_cost = 19 * 1024
+    parallelism = 1
+
+    def encode(self, password: str, salt: str) -> str:
+        with _turn:
+            return super().encode(password, salt)
+
+    def verify(self, password: str, encoded: str) -> bool:
+        with _turn:
+            return super().verify(password, encoded)
