@@ -100,8 +100,9 @@ def _create_patient(study: Study, code: CodeableConcept, identifier_system: str,
         actor=None,
         door=DOOR,
         organizations=[study.organization],
-        name_given="Subject",
-        name_family=subject,
+        # The file decides what follows. Alone, something like =1+1 would be a formula in a table of names.
+        name_given="Study",
+        name_family=f"Subject {subject}",
         identifiers=[(identifier_system, subject)],
     )
     enrol(actor=None, door=DOOR, patient=patient, study=study)

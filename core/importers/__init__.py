@@ -1,13 +1,13 @@
 """Reads the files that continuous glucose monitors and studies export. Pure Python, row by row, whatever the length.
 
-with path.open(encoding=encoding_of(path), errors="replace") as lines:
-    for row in read(lines, formats=FORMATS.values(), zone=ZoneInfo("UTC"), subject="P1"):
+with path.open(encoding=encoding_of(path), errors="replace") as file:
+    for row in read(lines_of(file), formats=FORMATS.values(), zone=ZoneInfo("UTC"), subject="P1"):
         ...  # a Reading, a BadRow or an OtherRow
 """
 
 from core.importers.data_point import BLOOD_GLUCOSE, data_point
 from core.importers.formats import FORMATS, Format
-from core.importers.reader import BadRow, OtherRow, Reading, UnknownFormat, encoding_of, read
+from core.importers.reader import BadRow, OtherRow, Reading, UnknownFormat, encoding_of, lines_of, read
 
 __all__ = [
     "BLOOD_GLUCOSE",
@@ -19,5 +19,6 @@ __all__ = [
     "UnknownFormat",
     "data_point",
     "encoding_of",
+    "lines_of",
     "read",
 ]

@@ -67,8 +67,8 @@ FORMATS = {
     )
 }
 
-_DAY_FIRST = re.compile(r"\d{1,2}[-/]\d{1,2}[-/]\d{4} \d{1,2}:\d{2}")
-_MONTH_FIRST = re.compile(r"\d{1,2}[-/]\d{1,2}[-/]\d{4} \d{1,2}:\d{2} [AP]M")
+_DAY_FIRST = re.compile(r"\d{1,2}[-/]\d{1,2}[-/]\d{4} \d{1,2}:\d{2}", re.ASCII)
+_MONTH_FIRST = re.compile(r"\d{1,2}[-/]\d{1,2}[-/]\d{4} \d{1,2}:\d{2} [AP]M", re.ASCII)
 
 
 def local_time(text: str) -> datetime:

@@ -2,11 +2,13 @@
 
 import codecs
 import csv
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from pathlib import Path
+from typing import TextIO
 
 from core.importers.clock import LocalClock, NoSuchTime
 from core.importers.formats import Format, Layout, local_time
@@ -21,6 +23,11 @@ YEARS = range(1990, 2200)
 """Studies shift their dates to hide people, so years to come are not a mistake."""
 
 LONGEST_SUBJECT = 100
+
+LONGEST_LINE = 100_000
+"""Characters. A cell stays below what the csv module takes."""
+
+_DECIMAL = re.compile(r"-?[0-9]+([.,][0-9]*)?")
 
 MISSING = frozenset({"", "NA", "NaN", "null"})
 
@@ -68,6 +75,14 @@ def encoding_of(path: Path) -> str:
     return "utf-16" if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
 
 
+def lines_of(file: TextIO) -> Iterator[str]:
+    """The file line by line, in flat memory: of a line that is too long only the beginning, which `read` refuses."""
+    while line := file.readline(LONGEST_LINE + 1):
+        yield line
+        while len(line) > LONGEST_LINE and not line.endswith("\n"):
+            line = file.readline(LONGEST_LINE + 1)
+
+
 def read(
     lines: Iterable[str], *, formats: Collection[Format], zone: tzinfo, subject: str
 ) -> Iterator[Reading | BadRow | OtherRow]:
@@ -102,6 +117,8 @@ def _heading(numbered: Iterable[tuple[int, str]], formats: Collection[Format]) -
 
 
 def _cells(line: str) -> list[str]:
+    if len(line) > LONGEST_LINE:
+        raise _Unreadable(f"the line has more than {LONGEST_LINE:,} characters")
     # Line by line, so that a quote that is never closed costs its own line only.
     try:
         return next(csv.reader([line], strict=True))
@@ -148,10 +165,9 @@ def _value(text: str, unit: str) -> float:
         raise _Unreadable(
             f"'{text}' stands for a glucose that the device could not measure: there is no number to keep"
         )
-    try:
-        value = float(text.replace(",", "."))
-    except ValueError as error:
-        raise _Unreadable("the glucose is not a number") from error
+    if not _DECIMAL.fullmatch(text):
+        raise _Unreadable("the glucose is not a decimal number such as 100 or 5.5")
+    value = float(text.replace(",", "."))
     lowest, highest = PLAUSIBLE[unit]
     if not lowest <= value <= highest:
         raise _Unreadable(f"the glucose is not between {lowest} and {highest} {unit}")

@@ -237,3 +237,22 @@ def test_a_missing_file_is_refused_before_anything_is_imported(study, file, tmp_
 def test_a_report_that_cannot_be_written_is_refused_before_anything_is_imported(study, file, tmp_path):
     said = refused(file, study=study, create_patients=True, report=tmp_path / "no" / "folder.csv")
     assert said.endswith("cannot be written: No such file or directory.")
+
+
+@pytest.mark.parametrize("name", ["people.csv", "link.csv", "other.csv"])
+def test_a_report_in_place_of_another_file_is_refused_and_the_file_stays(study, file, tmp_path, name):
+    (tmp_path / "link.csv").symlink_to(file)
+    (tmp_path / "other.csv").write_text("precious")
+    before = (tmp_path / name).read_text()
+    said = refused(file, study=study, create_patients=True, report=tmp_path / name)
+    assert said == f"The report {tmp_path / name} exists already: give the name of a new file."
+    assert (tmp_path / name).read_text() == before
+
+
+@pytest.mark.parametrize("subject", ["=1+1", "+1", "-1", "@SUM(1)"])
+def test_no_part_of_a_new_patients_name_is_a_formula(study, file, subject):
+    file.write_text(f"id,time,gl\n{subject},2014-02-03 03:42:12,93\n")
+    imported(file, study=study, create_patients=True)
+    patient = study.patients.get()
+    assert (patient.name_given, patient.name_family) == ("Study", f"Subject {subject}")
+    assert patient.identifiers.get().value == subject

@@ -4,12 +4,14 @@ import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from core.importers import FORMATS, BadRow, OtherRow, Reading, UnknownFormat, data_point, encoding_of, read
+from core.importers import FORMATS, BadRow, OtherRow, Reading, UnknownFormat, data_point, encoding_of, lines_of, read
+from core.importers.reader import LONGEST_LINE
 
 REAL_FILES = Path(__file__).parents[3] / "shared/data/cgm"
 
@@ -109,8 +111,12 @@ def test_rows_of_other_kinds_are_told_apart_from_bad_ones():
         ("A,0001-01-01 00:00:00,93", "the year is not between"),
         ("A,2014-02-03 03:42:12,Low", "could not measure"),
         ("A,2014-02-03 03:42:12,high", "could not measure"),
-        ("A,2014-02-03 03:42:12,9z", "the glucose is not a number"),
-        ("A,2014-02-03 03:42:12,inf", "not between 10 and 1000 mg/dL"),
+        ("A,2014-02-03 03:42:12,9z", "the glucose is not a decimal number"),
+        ("A,2014-02-03 03:42:12,inf", "the glucose is not a decimal number"),
+        ("A,2014-02-03 03:42:12,１００", "the glucose is not a decimal number"),
+        ("A,2014-02-03 03:42:12,1_0_0", "the glucose is not a decimal number"),
+        ("A,2014-02-03 03:42:12,1e2", "the glucose is not a decimal number"),
+        ("A,１３-02-2014 03:42,93", "no date and time of the calendar"),
         ("A,2014-02-03 03:42:12,5.2", "not between 10 and 1000 mg/dL"),
         ("A,2014-02-03 03:42:12,-93", "not between 10 and 1000 mg/dL"),
         ("A,2014-02-03 03:42:12", "cut short"),
@@ -118,6 +124,7 @@ def test_rows_of_other_kinds_are_told_apart_from_bad_ones():
         ("A\x00,2014-02-03 03:42:12,93", "whose reading it is"),
         (f"{'A' * 101},2014-02-03 03:42:12,93", "whose reading it is"),
         ('"A,2014-02-03 03:42:12,93', "a quoted cell does not end"),
+        (f"A,2014-02-03 03:42:12,93,{'x' * LONGEST_LINE}", "the line has more than 100,000 characters"),
     ],
 )
 def test_a_bad_row_is_told_with_its_line_and_reason_without_its_content_and_the_others_are_kept(row, reason):
@@ -125,7 +132,7 @@ def test_a_bad_row_is_told_with_its_line_and_reason_without_its_content_and_the_
     [(line, said)] = reasons(text)
     assert line == 3
     assert reason in said
-    assert not any(cell in said for cell in ("2014", "yesterday", "9z", "5.2", "-93", "AAA"))
+    assert not any(cell in said for cell in ("2014", "yesterday", "9z", "5.2", "-93", "AAA", "１", "1_0", "xx"))
     assert [reading.value for reading in readings(text)] == [92, 94]
 
 
@@ -159,8 +166,8 @@ def test_an_offset_in_the_file_is_believed():
 def test_byte_order_marks_and_line_ends_make_no_difference(tmp_path, encoding, newline):
     path = tmp_path / "file.csv"
     path.write_text(HALL, encoding=encoding, newline=newline)
-    with path.open(encoding=encoding_of(path)) as lines:
-        found = list(read(lines, formats=FORMATS.values(), zone=UTC, subject="file"))
+    with path.open(encoding=encoding_of(path)) as file:
+        found = list(read(lines_of(file), formats=FORMATS.values(), zone=UTC, subject="file"))
     assert found == rows(HALL)
 
 
@@ -185,6 +192,30 @@ def test_a_million_rows_are_read_in_flat_memory():
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 100_000
+
+
+def test_a_line_without_an_end_is_one_bad_row_in_flat_memory(tmp_path):
+    path = tmp_path / "file.csv"
+    with path.open("w") as file:
+        file.write(hall("A,2014-02-03 03:37:12,92\n"))
+        for _ in range(100):
+            file.write("9" * LONGEST_LINE)
+        file.write("\nA,2014-02-03 03:47:12,94\n")
+    with path.open() as file:
+        tracemalloc.start()
+        first, bad, last = read(lines_of(file), formats=FORMATS.values(), zone=UTC, subject="file")
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert bad == BadRow(3, "the line has more than 100,000 characters")
+    assert (first.line, last.line) == (2, 4)
+    assert peak < 2_000_000
+
+
+@pytest.mark.parametrize("length", [LONGEST_LINE - 1, LONGEST_LINE, LONGEST_LINE + 1, 3 * LONGEST_LINE])
+def test_a_line_too_long_swallows_none_of_the_next(length):
+    lines = list(lines_of(StringIO(f"before\n{'x' * length}\nafter")))
+    assert (len(lines), lines[0], lines[2]) == (3, "before\n", "after")
+    assert len(lines[1]) == min(length + 1, LONGEST_LINE + 1)
 
 
 def test_a_reading_becomes_an_open_mhealth_data_point_that_keeps_its_offset():

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from core.actions.cgm_import import Recorded, glucose_of, record_readings, subject_system
-from core.importers import FORMATS, BadRow, OtherRow, Reading, UnknownFormat, encoding_of, read
+from core.importers import FORMATS, BadRow, OtherRow, Reading, UnknownFormat, encoding_of, lines_of, read
 from core.models import Study
 from core.policy.errors import InvalidInput
 
@@ -73,7 +73,7 @@ class Command(BaseCommand):
             metavar="URI",
             help="of the patient identifiers that files name people by (default: urn:jhe:study:<id>:subject)",
         )
-        parser.add_argument("--report", metavar="FILE", type=Path, help="write every bad row to this CSV file")
+        parser.add_argument("--report", metavar="FILE", type=Path, help="write every bad row to this new CSV file")
 
     def handle(self, *, files: list[Path], dry_run: bool, **options: Any) -> None:
         study = _study(options["study"])
@@ -95,8 +95,8 @@ class Command(BaseCommand):
         imported = 0
         with _transaction(keep=not dry_run), _report(options["report"]) as report:
             for path in files:
-                with _readable(path), _progress() as progress, _text(progress, path) as lines:
-                    rows = read(lines, formats=formats, zone=zone, subject=options["subject"] or path.stem)
+                with _readable(path), _progress() as progress, _text(progress, path) as file:
+                    rows = read(lines_of(file), formats=formats, zone=zone, subject=options["subject"] or path.stem)
                     tally = _import(path, rows, record, report)
                 self._tell(path, tally, dry_run)
                 imported += tally.recorded + tally.known
@@ -166,7 +166,9 @@ def _report(path: Path | None) -> Iterator[Report]:
         yield lambda _: None
         return
     try:
-        file = path.open("w", newline="", encoding="utf-8")
+        file = path.open("x", newline="", encoding="utf-8")
+    except FileExistsError as error:  # it could be one of the files to read, under this or another name
+        raise CommandError(f"The report {path} exists already: give the name of a new file.") from error
     except OSError as error:
         raise CommandError(f"The report {path} cannot be written: {error.strerror}.") from error
     with file:
