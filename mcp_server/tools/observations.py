@@ -1,13 +1,24 @@
 """Observations: the rows themselves, a page at a time."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, Field
 
 from mcp_server.arguments import Cursor, DataType, End, Start
 from mcp_server.results import counted, page, position_of
 from mcp_server.times import TIME_ZONE, window
 from mcp_server.tool import Answer, Arguments, Ask, Id, Output, Page, Tool
+
+
+def _utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("beyond the years that there are") from error
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
 
 
 class GetPatientObservations(Arguments):
@@ -56,7 +67,7 @@ class PatientObservations(Page):
 
 async def get_patient_observations(arguments: GetPatientObservations, ask: Ask) -> Answer:
     within = window(arguments.start, arguments.end)
-    after = position_of(arguments.cursor, tuple[AwareDatetime, Id]) or (None, None)
+    after = position_of(arguments.cursor, tuple[Instant, Id]) or (None, None)
     found = await ask(
         "get_patient_observations",
         data_type=_one_spelling(arguments.data_type),

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core.models import Observation, StudyPatientScopeConsent
+from mcp_server.results import cursor
 from tests.factories import ConsentFactory, DataSourceFactory, PatientFactory, StudyFactory, UserFactory
 from tests.mcp_server.tools.world import NOON, Clinic, glucose, pressure, record
 
@@ -260,6 +261,49 @@ FAULTS = [
 def test_what_is_wrong_with_an_argument_is_said(person, patient):
     for arguments, sentence in FAULTS:
         assert person.refusal(TOOL, patient_id=patient.pk, **arguments) == sentence
+
+
+@pytest.mark.parametrize(
+    "position",
+    [
+        ["0001-01-01T00:00:00+14:00", 1],
+        ["9999-12-31T23:59:59-12:00", 1],
+        ["2026-11-01T00:00:00", 1],
+        ["10000-01-01T00:00:00Z", 1],
+        ["-0001-01-01T00:00:00Z", 1],
+        [1e300, 1],
+        [10**40, 1],
+        ["infinity", 1],
+        ["2026-11-01T00:00:00Z", 2**63],
+        ["2026-11-01T00:00:00Z", -1],
+        ["2026-11-01T00:00:00Z", 1, 1],
+    ],
+    ids=str,
+)
+def test_a_cursor_with_a_position_that_cannot_be_is_refused(person, patient, position):
+    said = person.refusal(TOOL, patient_id=patient.pk, cursor=cursor(position))
+    assert said == "This cursor is not a next_cursor of this tool: call it without one to begin."
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"])
+def test_a_cursor_at_either_end_of_time_is_asked_about(person, clinic, patient, time):
+    record(patient, clinic.glucose, glucose(100, NOON.isoformat()))
+    for order in ("newest", "oldest"):
+        body = person.answer(TOOL, patient_id=patient.pk, order=order, cursor=cursor([time, 2**63 - 1]))
+        assert len(body["observations"]) == ((order == "newest") is (time > "5"))
+
+
+@pytest.mark.parametrize("name", ["start", "end"])
+@pytest.mark.parametrize("text", ["0001-01-01", "0001-01-01T00:00:00+14:00", "9999-12-31", "9999-12-31T23:59:59-12:00"])
+def test_a_date_beyond_reason_is_refused(person, patient, name, text):
+    said = person.refusal(TOOL, patient_id=patient.pk, **{name: text})
+    assert said == f"{name} must be between the years 1900 and 2200."
+
+
+@pytest.mark.parametrize("text", ["1900-01-01", "1900-01-01T00:00:00+23:59", "2200-12-31", "2200-12-31T23:59:59-23:59"])
+def test_the_first_and_the_last_date_are_asked_about(person, patient, text):
+    for name in ("start", "end"):
+        assert person.answer(TOOL, patient_id=patient.pk, **{name: text})["observations"] == []
 
 
 def test_a_cursor_carries_no_right(as_user, person, clinic, patient):

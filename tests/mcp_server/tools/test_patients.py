@@ -226,6 +226,8 @@ SEARCHES = [
     ({"family": "\\"}, set()),
     ({"birthdate": "1971-03-09"}, {"Ben"}),
     ({"birthdate": "1971-03-10"}, set()),
+    ({"birthdate": "0001-01-01"}, set()),
+    ({"birthdate": "9999-12-31"}, set()),
     ({"identifier": "MRN-7"}, {"Ben"}),
     ({"identifier": "https://hospital.test|MRN-7"}, {"Ben"}),
     ({"identifier": "https://elsewhere.test|MRN-7"}, set()),
