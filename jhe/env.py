@@ -40,6 +40,7 @@ try:
     DATABASE_URL: str = _env.str("DATABASE_URL", "")
     SECRET_KEY: str = _env.str("SECRET_KEY", "")
     OIDC_RSA_PRIVATE_KEY: str = _env.str("OIDC_RSA_PRIVATE_KEY", "")
+    CLIENT_IP_HEADER: str = _env.str("JHE_CLIENT_IP_HEADER", "", validate=validate.Regexp("[A-Za-z0-9-]*$"))
     ALLOWED_HOSTS: list[str] = _env.list("ALLOWED_HOSTS", [])
 except EnvError as error:
     _refuse(f"{error} Correct the environment variable and start again.")

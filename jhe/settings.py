@@ -37,6 +37,7 @@ MIDDLEWARE = [
     "core.web.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "core.web.nul.NulMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -102,6 +103,8 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _https
 # The proxy in front ends TLS and sets this header itself on every request.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else None
 SECURE_SSL_REDIRECT = _https
+# Where the address of who is asking is: what uvicorn made of the connection, or what the proxy says in its own header.
+CLIENT_IP = f"HTTP_{env.CLIENT_IP_HEADER.upper().replace('-', '_')}" if env.CLIENT_IP_HEADER else "REMOTE_ADDR"
 X_FRAME_OPTIONS = "DENY"
 
 LOGGING = {

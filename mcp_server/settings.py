@@ -70,6 +70,8 @@ class HttpService(Exchange):
     """What the HTTP service needs to know."""
 
     host: str = Field("127.0.0.1", validation_alias="MCP_HOST")
+    client_ip_header: str = Field("", validation_alias="JHE_CLIENT_IP_HEADER", pattern="^[A-Za-z0-9-]*$")
+    """The header in which the proxy says who is asking; without it, what uvicorn makes of the connection."""
     allowed_origins: Words = Field(frozenset(), validation_alias="MCP_ALLOWED_ORIGINS")
     """Web pages on other origins that may call this endpoint from a browser; loopback and the issuer always may."""
 

@@ -4,10 +4,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.utils import lookup_spawns_duplicates
+from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
-from django.db import IntegrityError, models
+from django.db import DataError, IntegrityError, models
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
 
@@ -17,6 +19,7 @@ from core.models import AuditEvent
 from core.models.refusals import sentence_of
 from core.policy.errors import DomainError
 from core.policy.principal import Principal, UserType
+from core.policy.source import address_of
 
 DOOR = "admin"
 
@@ -101,6 +104,13 @@ class ExchangeAdmin(admin.ModelAdmin):
         request.refusal = refusal  # type: ignore[attr-defined]
         return view(request, object_id, form_url, extra_context)
 
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Any filter may be typed into the URL: Django refuses wrong names, the database wrong values such as a year."""
+        try:
+            return super().get_changelist_instance(request)
+        except (ValueError, OverflowError, DataError) as error:
+            raise BadRequest("This filter has a value that nothing can be compared with.") from error
+
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         with acting(person(request), door=DOOR):
             return super().changelist_view(request, extra_context)
@@ -143,7 +153,7 @@ class PatientDataAdmin(ExchangeAdmin):
             outcome=AuditEvent.Outcome.SUCCESS if found else AuditEvent.Outcome.REFUSED,
             user_id=who.user_id,
             patient_ids=sorted({patient_id for obj in shown for patient_id in self.patient_ids_of(obj)}),
-            source=request.META.get("REMOTE_ADDR", ""),
+            source=address_of(request.META.get(settings.CLIENT_IP, "")),
         )
 
 

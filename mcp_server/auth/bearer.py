@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.policy.errors import NotAuthenticated, Unavailable
+from core.policy.source import address_of
 from mcp_server.auth.caller import Caller
 from mcp_server.auth.verifier import SCOPE, Verifier
 
@@ -18,13 +19,15 @@ _CALLER = "jhe.caller"
 class BearerGuard:
     """Lets a request through to `app` with its caller in the scope, or answers 401, 403 or 503.
 
-    The token counts only in the `Authorization` header, never in the URL or a form.
+    The token counts only in the `Authorization` header, never in the URL or a form. The caller's address is what the
+    proxy says in `client_ip_header`, or, where that is empty, the other end of the connection.
     """
 
-    def __init__(self, app: ASGIApp, verifier: Verifier, metadata_url: str) -> None:
+    def __init__(self, app: ASGIApp, verifier: Verifier, metadata_url: str, client_ip_header: str) -> None:
         self._app = app
         self._verifier = verifier
         self._metadata_url = metadata_url
+        self._client_ip_header = client_ip_header
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         token = _bearer(scope)
@@ -44,8 +47,14 @@ class BearerGuard:
             await self._challenge(403, "insufficient_scope", sentence)(scope, receive, send)
             return
         answer = _Answer(scope, receive, send, self.challenge)
-        scope[_CALLER] = Caller(principal, _address(scope), answer.lapse)
+        scope[_CALLER] = Caller(principal, self._address(scope), answer.lapse)
         await self._app(scope, receive, answer)
+
+    def _address(self, scope: Scope) -> str:
+        if self._client_ip_header:
+            return address_of(",".join(Headers(scope=scope).getlist(self._client_ip_header)))
+        client = scope.get("client")
+        return address_of(client[0]) if client else ""
 
     def challenge(self, sentence: str) -> Response:
         return self._challenge(401, "invalid_token", sentence)
@@ -94,11 +103,6 @@ async def find_caller(context: ServerRequestContext[Any]) -> Caller:
 def _bearer(scope: Scope) -> str | None:
     scheme, _, token = Headers(scope=scope).get("authorization", "").strip().partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
-
-
-def _address(scope: Scope) -> str:
-    client = scope.get("client")
-    return client[0] if client else ""
 
 
 def _unavailable(sentence: str) -> Response:

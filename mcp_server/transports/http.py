@@ -55,7 +55,9 @@ def http_app(settings: HttpService) -> Starlette:
         async with database, manager.run():
             yield
 
-    guarded = BearerGuard(StreamableHTTPASGIApp(manager), verifier, metadata_url(settings.mcp_url))
+    guarded = BearerGuard(
+        StreamableHTTPASGIApp(manager), verifier, metadata_url(settings.mcp_url), settings.client_ip_header
+    )
     return Starlette(
         routes=[
             Route("/healthz", healthz),

@@ -6,6 +6,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 from oauth2_provider.models import Application
+from pytest_django.fixtures import Settings
 
 from core.models import (
     AuditEvent,
@@ -394,6 +395,20 @@ def test_a_list_of_patients_leaves_one_row_with_whom_it_showed(admin: Client, su
     admin.get("/admin/core/patient/")
     assert trail(superuser) == [("GET admin:core_patient_changelist", "success", [first.pk, second.pk])]
     assert AuditEvent.objects.get().source == "127.0.0.1"
+
+
+@pytest.mark.parametrize("said", ["<script>alert(1)</script>", "9" * 60_000, "192.0.2.7, 192.0.2.8", ""])
+def test_what_is_no_address_does_not_reach_the_trail(admin: Client, said: str) -> None:
+    admin.get("/admin/core/patient/", REMOTE_ADDR=said)
+    assert AuditEvent.objects.get().source == ""
+
+
+def test_the_address_is_what_the_proxy_says_in_its_own_header_alone(admin: Client, settings: Settings) -> None:
+    settings.CLIENT_IP = "HTTP_FLY_CLIENT_IP"
+    forged = {"X-Forwarded-For": "203.0.113.9"}
+    admin.get("/admin/core/patient/", headers={"Fly-Client-IP": "192.0.2.7", **forged})
+    admin.get("/admin/core/patient/", headers=forged)
+    assert list(AuditEvent.objects.order_by("pk").values_list("source", flat=True)) == ["192.0.2.7", ""]
 
 
 def test_a_patients_pages_leave_one_row_each(admin: Client, superuser: User) -> None:

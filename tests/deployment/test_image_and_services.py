@@ -75,8 +75,7 @@ def test_each_public_address_is_the_host_name_of_the_app_and_a_port_of_its_servi
 
 def test_every_variable_is_one_that_a_service_reads() -> None:
     source = (ROOT / "jhe/env.py").read_text() + (ROOT / "mcp_server/settings.py").read_text()
-    by_uvicorn = {"FORWARDED_ALLOW_IPS"}
-    assert {name for name in ENVIRONMENT if f'"{name}"' not in source} == by_uvicorn
+    assert {name for name in ENVIRONMENT if f'"{name}"' not in source} == set()
 
 
 def test_every_setting_of_both_services_is_documented() -> None:
