@@ -105,7 +105,7 @@ class ExchangeAdmin(admin.ModelAdmin):
         return view(request, object_id, form_url, extra_context)
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Any filter may be typed into the URL: Django refuses wrong names, the database wrong values such as a year."""
+        """Any filter can be typed into the URL. Django sees wrong names, and only some wrong values: not a year 99999."""
         try:
             return super().get_changelist_instance(request)
         except (ValueError, OverflowError, DataError) as error:

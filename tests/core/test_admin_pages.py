@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.apps import apps
@@ -14,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from pytest_django import DjangoDbBlocker
 
-from core.models import Observation, User
+from core.models import AuditEvent, Observation, User
 from core.oauth.issue import issue
 from tests import personas
 
@@ -151,6 +152,20 @@ def test_no_secret_is_readable_on_any_page(model: type[Model], superuser: Client
     for url in pages:
         text = superuser.get(url).content.decode()
         assert not [secret for secret in held if secret in text]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["recorded__year=99999", "recorded__year=0", "recorded__year=-1", "action__regex=(", "recorded=%00", "q=%00"],
+)
+def test_a_filter_that_cannot_be_is_refused(superuser: Client, wrong: str) -> None:
+    assert superuser.get(f"{page(AuditEvent, 'changelist')}?{wrong}").status_code == 400
+
+
+@pytest.mark.parametrize("term", ["%00", "p%00"])
+def test_a_search_term_that_cannot_be_is_refused(superuser: Client, term: str) -> None:
+    where = {"app_label": "core", "model_name": "study", "field_name": "organization"}
+    assert superuser.get(f"/admin/autocomplete/?{urlencode(where)}&term={term}").status_code == 400
 
 
 def test_a_number_finds_the_patient_it_belongs_to(superuser: Client) -> None:
