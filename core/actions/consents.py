@@ -1,12 +1,12 @@
 """A patient's answers to what a study asks for."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from django.utils import timezone
 
 from core.actions.acting import acting, record_write
-from core.models import Patient, Study, StudyPatient, StudyPatientScopeConsent
+from core.models import Patient, Study, StudyPatient, StudyPatientScopeConsent, StudyScopeRequest
 from core.policy.errors import InvalidInput
 from core.policy.principal import Principal
 
@@ -53,3 +53,12 @@ def record_consents(
         )
         record_write(actor, door=door, action="record_consents", study_id=study.pk, patient_ids=[patient.pk])
         return len(changed)
+
+
+def record_end_of_scopes(*, actor: Principal | None, scope_request_ids: Iterable[int], door: str) -> None:
+    """The audit rows of taking scopes from studies, in the transaction that then does: whose consents end with each."""
+    # Nobody consents to a locked request before it is gone.
+    for request in StudyScopeRequest.objects.select_for_update().filter(pk__in=scope_request_ids).order_by("pk"):
+        consents = StudyPatientScopeConsent.objects.filter(study_id=request.study_id, code_id=request.code_id)
+        if patient_ids := sorted(consents.values_list("patient_id", flat=True)):
+            record_write(actor, door=door, action="end_scope", study_id=request.study_id, patient_ids=patient_ids)

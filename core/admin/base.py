@@ -65,6 +65,9 @@ class ExchangeAdmin(admin.ModelAdmin):
     number_fields: tuple[str, ...] = ("id",)
     """What a search for a number looks in. Django would compare it as text, which no index of numbers helps."""
 
+    def record_shown(self, request: HttpRequest, shown: Iterable[Any], *, found: bool = True) -> None:
+        """Leaves the audit row of what a page showed; what tells of no patient leaves none."""
+
     def why_kept(self, obj: Any) -> str:
         """Why this object must stay, as a sentence; empty if it may go."""
         return ""
@@ -105,7 +108,7 @@ class ExchangeAdmin(admin.ModelAdmin):
         return view(request, object_id, form_url, extra_context)
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Any filter can be typed into the URL. Django sees wrong names, and only some wrong values: not a year 99999."""
+        """Any filter can be typed into the URL. Django sees wrong names, but not each wrong value: a year 99999."""
         try:
             return super().get_changelist_instance(request)
         except (ValueError, OverflowError, DataError) as error:
@@ -132,19 +135,19 @@ class PatientDataAdmin(ExchangeAdmin):
         with acting(person(request), door=DOOR):
             response = super().changelist_view(request, extra_context)
             context = getattr(response, "context_data", {})  # a redirect has none
-            self._record(request, context["cl"].result_list if context else ())
+            self.record_shown(request, context["cl"].result_list if context else ())
         return response
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         obj = super().get_object(request, object_id, from_field)
-        self._record(request, [obj] if obj else (), found=obj is not None)
+        self.record_shown(request, [obj] if obj else (), found=obj is not None)
         return obj
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        self._record(request, [obj])
+        self.record_shown(request, [obj])
         return super().log_addition(request, obj, message)
 
-    def _record(self, request: HttpRequest, shown: Iterable[Any], *, found: bool = True) -> None:
+    def record_shown(self, request: HttpRequest, shown: Iterable[Any], *, found: bool = True) -> None:
         who = person(request)
         route = request.resolver_match.view_name if request.resolver_match else ""
         record_access(

@@ -1,11 +1,14 @@
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from core.actions.consents import record_end_of_scopes
 from core.actions.enrolment import check_can_enrol
-from core.admin.base import ExchangeAdmin, LinkInline, PatientDataAdmin
+from core.admin.base import DOOR, ExchangeAdmin, LinkInline, PatientDataAdmin, person
 from core.models import (
     ConsentHistory,
     Study,
@@ -15,6 +18,11 @@ from core.models import (
     StudyPatientScopeConsent,
     StudyScopeRequest,
 )
+
+
+def _end_scopes(request: HttpRequest, scope_requests: Iterable[StudyScopeRequest]) -> None:
+    ids = [scope_request.pk for scope_request in scope_requests]
+    record_end_of_scopes(actor=person(request), scope_request_ids=ids, door=DOOR)
 
 
 class ScopeInline(LinkInline):
@@ -52,6 +60,11 @@ class StudyAdmin(ExchangeAdmin):
         if obj.enrolments.exists() or ConsentHistory.objects.filter(study_id=obj.pk).exists():
             return f"{obj} has or had patients, and their consent history names it."
         return ""
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        if formset.model is StudyScopeRequest:
+            _end_scopes(request, [form.instance for form in formset.deleted_forms])
+        super().save_formset(request, form, formset, change)
 
 
 @admin.register(StudyPatient)
@@ -99,6 +112,14 @@ class ScopeRequestAdmin(ExchangeAdmin):
     list_select_related = ("study", "code")
     search_fields = ("study__name", "code__coding_code")
     autocomplete_fields = ("study", "code")
+
+    def delete_model(self, request: HttpRequest, obj: StudyScopeRequest) -> None:
+        _end_scopes(request, [obj])
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[StudyScopeRequest]) -> None:
+        _end_scopes(request, queryset)
+        super().delete_queryset(request, queryset)
 
 
 @admin.register(StudyDataSource)

@@ -204,6 +204,12 @@ def test_an_oauth_application_is_made_and_its_secret_hashed(admin: Client) -> No
     assert "copied-before-saving" not in made.client_secret
 
 
+def test_an_application_cannot_be_made_to_skip_the_consent_page(admin: Client) -> None:
+    assert "skip_authorization" not in admin.get("/admin/oauth2_provider/application/add/").content.decode()
+    admin.post("/admin/oauth2_provider/application/add/", application(skip_authorization="on"))
+    assert not Application.objects.get(client_id="a-notebook").skip_authorization
+
+
 def test_changing_an_application_keeps_its_secret(admin: Client) -> None:
     admin.post("/admin/oauth2_provider/application/add/", application())
     made = Application.objects.get(client_id="a-notebook")
@@ -305,6 +311,23 @@ def test_taking_a_scope_from_a_study_ends_the_consents_to_it(admin: Client, supe
     assert errors(admin.post(f"/admin/core/study/{given.study_id}/change/", data)) == []
     assert not StudyPatientScopeConsent.objects.exists()
     assert ConsentHistory.objects.filter(after=None, user_id=superuser.pk).count() == 1
+    assert trail(superuser) == [("end_scope", "success", [given.patient_id])]
+
+
+def test_deleting_scope_requests_names_whose_consents_end(admin: Client, superuser: User) -> None:
+    code = CodeFactory()
+    studies = [StudyFactory(scopes=[code]) for _ in range(3)]
+    first, second = (ConsentFactory(study=study, code=code) for study in studies[:2])
+    one, *others = StudyScopeRequest.objects.order_by("pk")
+    admin.post(f"/admin/core/studyscoperequest/{one.pk}/delete/", {"post": "yes"})
+    chosen = {"action": "delete_selected", "_selected_action": [other.pk for other in others], "post": "yes"}
+    admin.post("/admin/core/studyscoperequest/", chosen)
+    assert not StudyScopeRequest.objects.exists()
+    assert not StudyPatientScopeConsent.objects.exists()
+    events = AuditEvent.objects.order_by("pk").values_list("action", "user_id", "study_id", "patient_ids")
+    assert list(events) == [
+        ("end_scope", superuser.pk, given.study_id, [given.patient_id]) for given in (first, second)
+    ]
 
 
 # What has a history stays
@@ -424,6 +447,45 @@ def test_a_new_patient_leaves_one_row(admin: Client, superuser: User) -> None:
     data = {"name_family": "F", "name_given": "G", "gender": "other", **inline("identifiers")}
     assert errors(admin.post("/admin/core/patient/add/", {**data, **inline("patient_organizations")})) == []
     assert trail(superuser) == [("POST admin:core_patient_add", "success", [Patient.objects.get().pk])]
+
+
+def suggestions(admin: Client, term: str, model: str, field: str) -> list[str]:
+    asked = {"term": term, "app_label": "core", "model_name": model, "field_name": field}
+    return [result["id"] for result in admin.get("/admin/autocomplete/", asked).json()["results"]]
+
+
+@pytest.mark.parametrize("term", ["Unmistakable", "who@example.org", "MRN-7", "", "nobody has this"])
+def test_a_search_while_typing_leaves_one_row_with_whom_it_showed(admin: Client, superuser: User, term: str) -> None:
+    patient = PatientFactory(name_family="Unmistakable", telecom_email="who@example.org")
+    PatientIdentifierFactory(patient=patient, value="MRN-7")
+    shown = suggestions(admin, term, "studypatient", "patient")
+    assert shown == ([] if term.startswith("nobody") else [str(patient.pk)])
+    assert trail(superuser) == [("GET admin:autocomplete", "success", [int(pk) for pk in shown])]
+
+
+def test_a_search_while_typing_names_the_patients_behind_logins_and_observations(
+    admin: Client, superuser: User
+) -> None:
+    patient = PatientFactory(user=UserFactory(email="peter@example.org"))
+    assert suggestions(admin, "peter@", "patient", "user") == [str(patient.user_id)]
+    given = ConsentFactory(patient=patient)
+    seen = ObservationFactory(patient=patient, code=given.code)
+    assert suggestions(admin, str(patient.pk), "observationidentifier", "observation") == [str(seen.pk)]
+    assert trail(superuser) == [("GET admin:autocomplete", "success", [patient.pk])] * 2
+
+
+def test_a_search_while_typing_for_what_tells_of_nobody_leaves_no_row(admin: Client) -> None:
+    study = StudyFactory()
+    assert suggestions(admin, study.name, "studypatient", "study") == [str(study.pk)]
+    assert not AuditEvent.objects.exists()
+
+
+def test_a_search_while_typing_is_closed_to_everybody_else() -> None:
+    client = Client()
+    client.force_login(UserFactory(is_staff=True))
+    asked = {"term": "", "app_label": "core", "model_name": "studypatient", "field_name": "patient"}
+    assert client.get("/admin/autocomplete/", asked).status_code == 302
+    assert not AuditEvent.objects.exists()
 
 
 def test_what_is_not_there_leaves_a_refused_row(admin: Client, superuser: User) -> None:
