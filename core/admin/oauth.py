@@ -17,10 +17,13 @@ class ApplicationAdmin(toolkit.ApplicationAdmin, ExchangeAdmin):
     form = toolkit.ApplicationForm
     list_display = ("id", "name", "client_id", "client_type", "authorization_grant_type")
     list_display_links = ("id", "name")
+    list_filter = ("client_type", "authorization_grant_type")
     search_fields = ("name", "client_id")
 
     def get_exclude(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("hash_client_secret", "client_secret") if obj else ("hash_client_secret",)
+        """Nobody can skip the consent page, so it is not offered (core/sql/consent_page_v1.sql)."""
+        fixed = ("hash_client_secret", "skip_authorization")
+        return (*fixed, "client_secret") if obj else fixed
 
     def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "authorization_grant_type":

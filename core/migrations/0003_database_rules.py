@@ -47,6 +47,10 @@ class Migration(migrations.Migration):
         run("access_patient_v1", reverse="DROP VIEW access_patient"),
         run("access_observation_v1", reverse="DROP VIEW access_observation"),
         run("access_token_v1", reverse="DROP VIEW access_token"),
+        run(
+            "consent_page_v1",
+            reverse="ALTER TABLE oauth2_provider_application DROP CONSTRAINT client_asks_everybody",
+        ),
         # The role belongs to the whole server, so it stays; what it may do here goes.
         run("role_jhe_mcp_v1", reverse="DROP OWNED BY jhe_mcp"),
     ]

@@ -2,6 +2,7 @@
 
 import pytest
 from django.conf import settings
+from django.db import IntegrityError
 from django.test import Client
 from oauth2_provider.models import Application, Grant
 
@@ -70,6 +71,11 @@ def test_another_site_cannot_agree_for_somebody(somebody: User) -> None:
     browser.force_login(somebody)
     assert flow.answer(flow.ask(browser)).status_code == 403
     assert not Grant.objects.exists()
+
+
+def test_no_client_is_kept_that_would_skip_the_question(web_app: Application) -> None:
+    with pytest.raises(IntegrityError, match="client_asks_everybody"):
+        Application.objects.update(skip_authorization=True)
 
 
 @pytest.mark.parametrize("skip", [{"approval_prompt": "auto"}, {"prompt": "none"}])
