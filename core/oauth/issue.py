@@ -7,6 +7,7 @@ from base64 import urlsafe_b64encode
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from django.db import transaction
 from oauth2_provider.oauth2_backends import get_oauthlib_core
 
 from core.actions.clients import STDIO_CLIENT_ID, STDIO_REDIRECT_URI
@@ -16,6 +17,7 @@ from core.policy.errors import InvalidInput
 ALL_SCOPES = ("openid", "profile", "email", "offline_access", "mcp")
 
 
+@transaction.atomic
 def issue(user: User, *, resource: str = "", scopes: tuple[str, ...] = ALL_SCOPES) -> dict[str, Any]:
     """What the token endpoint answers (RFC 6749 §5.1) after this person agreed to the stdio login's request.
 

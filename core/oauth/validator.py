@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from jwcrypto import jwk
-from oauth2_provider.models import AccessToken, RefreshToken
+from oauth2_provider.models import AccessToken, Grant, RefreshToken
 from oauth2_provider.oauth2_validators import OAuth2Validator
 from oauthlib.common import Request
 from oauthlib.oauth2.rfc6749.errors import InvalidGrantError, InvalidRequestError
@@ -99,7 +99,11 @@ class Validator(OAuth2Validator):
     # Which codes and refresh tokens give tokens
 
     def validate_code(self, client_id: str, code: str, client: Any, request: Request, *args: Any, **kw: Any) -> bool:
-        """A code that comes again also ends what it gave the first time (RFC 6749 §4.1.2)."""
+        """A code that comes again also ends what it gave the first time (RFC 6749 §4.1.2).
+
+        Its row is locked until it is used up: of two requests with one code, the second finds none.
+        """
+        Grant.objects.select_for_update().filter(code=code, application=client).first()
         family = UUID(bytes=hashlib.sha256(code.encode()).digest()[:16])
         if not super().validate_code(client_id, code, client, request, *args, **kw):
             RefreshToken.revoke_family(family)

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
@@ -50,6 +51,7 @@ class AuthorizationView(views.AuthorizationView):
 
 
 class TokenView(views.TokenView):
+    @method_decorator(transaction.atomic)  # the validator locks the code
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         response = self._refusal(request) or super().post(request, *args, **kwargs)
         response["Content-Type"] = "application/json"  # RFC 6749 §5; the library's late refusals lack these two

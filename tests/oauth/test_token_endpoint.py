@@ -2,12 +2,14 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 from oauth2_provider.models import AccessToken, Application, Grant, IDToken, RefreshToken
@@ -58,6 +60,24 @@ def test_a_code_works_once_and_coming_again_ends_what_it_gave(somebody: User) ->
     assert not stands(given["access_token"])
     assert not stands(given["id_token"])
     assert flow.refused(flow.refresh(given["refresh_token"])) == "invalid_grant"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_requests_with_one_code_one_is_answered_and_the_others_end_what_it_gave(somebody: User) -> None:
+    code, ready = flow.code(somebody), Barrier(8, timeout=60)
+
+    def redeem(_: int) -> HttpResponse:
+        ready.wait()
+        try:
+            return flow.redeem(code)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(ready.parties) as clients:
+        answers = sorted(clients.map(redeem, range(ready.parties)), key=lambda answer: answer.status_code)
+    assert [flow.refused(answer) for answer in answers[1:]] == ["invalid_grant"] * 7
+    assert answers[0].status_code == 200
+    assert not AccessToken.objects.exists()
 
 
 def test_a_code_that_comes_again_after_a_refresh_ends_the_refreshed_tokens(somebody: User) -> None:
