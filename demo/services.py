@@ -70,7 +70,7 @@ class Exchange:
         return {**os.environ, **ours}
 
     def log(self, service: str) -> Path:
-        """Where the service writes its log."""
+        """Where the service writes its log, which its owner alone may read."""
         return self.data_dir / f"{service}.log"
 
     def manage(self, *arguments: str) -> None:
@@ -131,6 +131,7 @@ def _process(exchange: Exchange, service: str, command: str) -> Iterator[subproc
     """A service in a process group of its own, so that Ctrl-C reaches it through us, in order, and takes all of it."""
     _, *arguments = shlex.split(command)
     with exchange.log(service).open("wb") as log:
+        os.fchmod(log.fileno(), 0o600)  # also one that was there before
         process = subprocess.Popen(
             [sys.executable, *arguments],
             cwd=ROOT,

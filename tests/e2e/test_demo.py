@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -66,6 +67,14 @@ def test_it_asks_a_first_question_as_mary_and_says_where_to_go(data_dir: Path) -
         block = json.loads(printed[printed.index("{") :])["mcpServers"]["jupyterhealth"]
         assert Path(block["command"]).is_absolute()
         assert (Path(block["env"]["PYTHONPATH"]) / block["args"][1] / "__main__.py").exists()
+
+
+def test_nobody_else_may_read_the_logs_an_older_one_neither(data_dir: Path) -> None:
+    data_dir.mkdir(exist_ok=True)
+    (data_dir / "web.log").touch(0o644)
+    with running_demo(data_dir):
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in data_dir.glob("*.log")}
+    assert modes == {"web.log": 0o600, "mcp.log": 0o600}
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
