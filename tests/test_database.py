@@ -8,6 +8,17 @@ from core.models import AuditEvent
 
 ONE_ROW = "SELECT audit_record('mcp', 'list_studies', 'success', 10001, '', '', NULL, '{}', '', '{}')"
 
+FORBIDDEN = (
+    "DELETE FROM core_study",
+    "SELECT password FROM core_user",
+    "SELECT * FROM core_auditevent",
+    "CREATE TABLE mine (id int)",
+    "CREATE TEMPORARY TABLE mine (id int)",
+    "CREATE SCHEMA mine",
+    "SET ROLE postgres",
+)
+LIMITS = {"statement_timeout": "30s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "10s"}
+
 
 @pytest.fixture
 def audit_row(transactional_db: None) -> None:
@@ -34,7 +45,17 @@ async def test_the_role_of_the_mcp_server_reads_and_cannot_write(mcp_database_ur
     server = await asyncpg.connect(mcp_database_url)
     try:
         assert await server.fetch("SELECT * FROM core_study") == []
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await server.execute("DELETE FROM core_study")
+        for forbidden in FORBIDDEN:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await server.execute(forbidden)
     finally:
         await server.close()
+
+
+async def test_the_role_of_the_mcp_server_has_limits_whoever_connects_with_it(mcp_database_url: str) -> None:
+    server = await asyncpg.connect(mcp_database_url)
+    try:
+        limits = {name: await server.fetchval("SELECT current_setting($1)", name) for name in LIMITS}
+    finally:
+        await server.close()
+    assert limits == LIMITS

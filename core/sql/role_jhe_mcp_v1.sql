@@ -5,12 +5,23 @@ DO $$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'jhe_mcp') THEN
         CREATE ROLE jhe_mcp LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT;
+        -- For whoever connects with its password: the server itself asks for narrower limits.
+        ALTER ROLE jhe_mcp SET statement_timeout = '30s';
+        ALTER ROLE jhe_mcp SET lock_timeout = '5s';
+        ALTER ROLE jhe_mcp SET idle_in_transaction_session_timeout = '10s';
     END IF;
 EXCEPTION
     -- Roles belong to the whole server: another database of it may be making the same one at this moment.
     WHEN duplicate_object OR unique_violation THEN NULL;
     WHEN insufficient_privilege THEN
         RAISE EXCEPTION 'The migrating role may not create the role jhe_mcp: give it CREATEROLE, or create jhe_mcp yourself and migrate again.';
+END $$;
+
+-- What PostgreSQL lets every role do: make temporary tables, and before version 15 tables among ours.
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+DO $$
+BEGIN
+    EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
 END $$;
 
 GRANT USAGE ON SCHEMA public TO jhe_mcp;
