@@ -1,5 +1,6 @@
 """Streamable HTTP at the path of the public URL: every revision, JSON answers, no session."""
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -32,8 +33,11 @@ _MAX_BODY = 1024 * 1024
 
 def serve(settings: HttpService) -> None:
     """Serve until SIGINT or SIGTERM; requests under way are finished first."""
+    app = http_app(settings)
+    # All that is here now stays. The garbage collector would go through it again and again, at a tenth of all calls.
+    gc.freeze()
     uvicorn.run(
-        http_app(settings),
+        app,
         host=settings.host,
         port=settings.port,
         http="httptools",
@@ -58,14 +62,17 @@ def http_app(settings: HttpService) -> Starlette:
     guarded = BearerGuard(
         StreamableHTTPASGIApp(manager), verifier, metadata_url(settings.mcp_url), settings.client_ip_header
     )
-    return Starlette(
+    endpoint = for_browsers(guarded, settings)
+    app = Starlette(
         routes=[
             Route("/healthz", healthz),
-            Route(urlsplit(settings.mcp_url).path or "/", for_browsers(guarded, settings)),
+            *(Route(path, endpoint) for path in _paths(settings.mcp_url)),
             *metadata_routes(settings.mcp_url, settings.issuer),
         ],
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False  # it would redirect to whatever host the request names
+    return app
 
 
 def session_manager(server: Server[Any], settings: HttpService) -> StreamableHTTPSessionManager:
@@ -108,6 +115,12 @@ def for_browsers(app: ASGIApp, settings: HttpService) -> ASGIApp:
 async def healthz(_: Request) -> Response:
     """The process is alive. It says nothing of the database, so that an outage there restarts nothing here."""
     return JSONResponse({"status": "ok"})
+
+
+def _paths(url: str) -> set[str]:
+    """Clients add or drop a final slash."""
+    path = urlsplit(url).path.rstrip("/")
+    return {path or "/", f"{path}/"}
 
 
 def _web_origins(settings: HttpService) -> list[str]:

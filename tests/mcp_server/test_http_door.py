@@ -174,10 +174,25 @@ async def test_a_body_that_is_too_large_is_refused(settings_without_database: Ht
     assert response.status_code == 413
 
 
-async def test_another_path_is_not_found(settings_without_database: HttpService) -> None:
+@pytest.mark.parametrize("path", ["/admin", "/mcp/x", "/mcp//", "/healthz/", "/.well-known/oauth-protected-resource/"])
+async def test_another_path_is_not_found_and_leads_nowhere(settings_without_database: HttpService, path: str) -> None:
     async with served(settings_without_database) as http:
-        response: httpx2.Response = await http.get(f"{ORIGIN}/admin")
+        response: httpx2.Response = await http.get(f"{ORIGIN}{path}", headers={"Host": "evil.example"})
     assert response.status_code == 404
+    assert "Location" not in response.headers
+
+
+@pytest.mark.parametrize("url", [f"{ORIGIN}/mcp", f"{ORIGIN}/mcp/", ORIGIN, f"{ORIGIN}/"])
+@pytest.mark.parametrize("ending", ["", "/"])
+async def test_a_final_slash_changes_nothing(settings_without_database: HttpService, url: str, ending: str) -> None:
+    public = settings_without_database.model_copy(update={"given_url": url})
+    async with served(public) as http:
+        endpoint, evil = url.rstrip("/") + ending, {"Host": "evil.example"}
+        refused = await http.post(endpoint, json={}, headers=evil)
+        token = {"Authorization": f"Bearer {tokens.access_token(aud=url)}"}
+        foreign = await http.post(endpoint, json={}, headers={**evil, **token})
+    assert (refused.status_code, foreign.status_code) == (401, 421)
+    assert "evil" not in refused.headers["WWW-Authenticate"]
 
 
 async def test_the_endpoint_is_at_the_path_of_its_public_url(settings_without_database: HttpService) -> None:
