@@ -10,8 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 PATH = "/callback"
 
-_DONE = "You are logged in. This window can be closed."
-_REFUSED = "The login was not completed. This window can be closed."
+_RECEIVED = "You can close this window: the program that opened it tells how the login went."
 _FOREIGN = "This is not the answer to the login that is under way."
 
 
@@ -61,7 +60,7 @@ def _handler(state: str, deliver: Any) -> type[BaseHTTPRequestHandler]:
             if not secrets.compare_digest(query.get("state", [""])[0].encode(), state.encode()):
                 self._say(400, _FOREIGN)
                 return
-            self._say(200, _DONE if "code" in query else _REFUSED)
+            self._say(200, _RECEIVED)  # whether the answer is good is checked when it has been delivered
             deliver(self.path)
 
         def _say(self, status: int, sentence: str) -> None:

@@ -28,7 +28,7 @@ async def log_in(exchange: Exchange, home: Path, *arguments: str) -> str:
         )
         async with process:
             page = await answer(MARY, await url_in(stderr))
-            assert page.text == "You are logged in. This window can be closed."
+            assert page.text == "You can close this window: the program that opened it tells how the login went."
             assert process.stdout is not None
             said = await process.stdout.receive()
             assert await process.wait() == 0

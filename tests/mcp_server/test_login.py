@@ -104,9 +104,24 @@ async def test_an_answer_of_another_issuer_is_refused(
     server: AuthorizationServer, store: TokenStore, iss: str | None
 ) -> None:
     server.answer = {"iss": iss}
+    pages = []
+
+    async def person(url: str) -> None:
+        pages.append((await get(server.browse(url))).text)
+
     with pytest.raises(NotAuthenticated, match="came from another server"):
-        await login(server, store).authorize()
+        await login(server, store, person).authorize()
     assert server.token_requests == []
+    assert pages == ["You can close this window: the program that opened it tells how the login went."]
+
+
+async def test_a_login_for_an_id_token_asks_for_mcp_too_and_for_no_resource(
+    server: AuthorizationServer, store: TokenStore
+) -> None:
+    await Login.at_issuer(server.url, store, server.person).authorize()
+    [asked] = server.authorizations
+    assert asked["scope"] == "openid offline_access mcp"
+    assert "resource" not in asked
 
 
 async def test_a_person_who_says_no_is_understood(server: AuthorizationServer, store: TokenStore) -> None:
