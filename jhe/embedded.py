@@ -185,7 +185,11 @@ def _start_with_private_socket(server: PostgresServer) -> None:
     if server.system_user:
         shutil.chown(socket_dir, server.system_user)
     how = ("-w", "-o", f'-h "" -k {socket_dir}', "-l", str(server.log), "-D", str(server.pgdata), "start")
-    pgexec("pg_ctl", how, bin_path=server.bin_path, user=server.system_user, timeout=10)
+    try:
+        pgexec("pg_ctl", how, bin_path=server.bin_path, user=server.system_user, timeout=10)
+    except subprocess.CalledProcessError:
+        shutil.rmtree(socket_dir)
+        raise
 
 
 def _forget_dead_server(pid_file: Path) -> None:
