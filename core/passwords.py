@@ -1,12 +1,13 @@
 """How passwords are hashed, and how many at a time: anybody may try to log in, and each try costs memory."""
 
-from threading import BoundedSemaphore
+from concurrent.futures import ThreadPoolExecutor
 
 from django.contrib.auth.hashers import Argon2PasswordHasher
 
 AT_ONCE = 4
 
-_turn = BoundedSemaphore(AT_ONCE)
+# Threads of their own and not a semaphore, because the C library keeps for each thread what hashing took in it.
+_hashing = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="hashing")
 
 
 class BoundedArgon2PasswordHasher(Argon2PasswordHasher):
@@ -21,9 +22,7 @@ class BoundedArgon2PasswordHasher(Argon2PasswordHasher):
     parallelism = 1
 
     def encode(self, password: str, salt: str) -> str:
-        with _turn:
-            return super().encode(password, salt)
+        return _hashing.submit(super().encode, password, salt).result()
 
     def verify(self, password: str, encoded: str) -> bool:
-        with _turn:
-            return super().verify(password, encoded)
+        return _hashing.submit(super().verify, password, encoded).result()
