@@ -25,8 +25,8 @@ class Arguments(BaseModel):
 
     def recorded(self) -> dict[str, Any]:
         """What the audit row tells: of what people are searched by (`repr=False`) only that it was given."""
-        given = self.model_dump(exclude_none=True)
-        return {name: value if type(self).model_fields[name].repr else True for name, value in given.items()}
+        fields = type(self).model_fields
+        return {name: value if fields[name].repr else True for name, value in self if value is not None}
 
 
 class Output(BaseModel):

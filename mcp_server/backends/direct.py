@@ -65,7 +65,7 @@ class Call:
         """Raises a DomainError with a sentence for the caller."""
         try:
             parsed = self._tool.parse(arguments)
-            self._arguments, self._detail = parsed.model_dump(), parsed.recorded()
+            self._arguments, self._detail = dict(parsed), parsed.recorded()
             await self._refuse_by_claim()
             return await self._tool.handler(parsed, self.ask)
         except TookTooLong:
