@@ -54,7 +54,7 @@ class Exchange(Endpoint):
     given_jwks_url: Url | None = Field(None, validation_alias="MCP_JWKS_URL")
     trusted_client_ids: Words = Field(frozenset({"jhe-mcp-stdio"}), validation_alias="MCP_TRUSTED_CLIENT_IDS")
     """The clients whose ID tokens are accepted."""
-    pool_size: int = Field(8, ge=1, le=200, validation_alias="MCP_POOL_SIZE")
+    pool_size: int = Field(12, ge=1, le=200, validation_alias="MCP_POOL_SIZE")
     pool_wait: float = Field(2, gt=0, le=60, validation_alias="MCP_POOL_WAIT")
     """Seconds that a call waits for a connection before it is told that the exchange is busy."""
     statement_timeout: float = Field(10, gt=0, le=600, validation_alias="MCP_STATEMENT_TIMEOUT")
