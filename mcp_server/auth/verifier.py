@@ -5,7 +5,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Self
 
 import jwt
@@ -132,11 +132,15 @@ class Verifier:
             raise NotAuthenticated("The token is signed with a key that is too weak.") from None
 
 
-def _header(token: str) -> dict[str, Any]:
-    head, _, _ = token.partition(".")
+def _header(token: str) -> Mapping[str, Any]:
+    return _header_of(token.partition(".")[0])
+
+
+@lru_cache(100)  # tokens that one key has signed begin the same
+def _header_of(first_part: str) -> Mapping[str, Any]:
     try:
-        # Without the other two parts: the library would read them letter by letter, as `decode` will once more.
-        header = jwt.get_unverified_header(f"{head}..")
+        # Without the other two parts: the library would read them letter by letter, as `decode` does later.
+        header = jwt.get_unverified_header(f"{first_part}..")
     except jwt.InvalidTokenError:
         raise NotAuthenticated("This is not a token of this exchange.") from None
     if header.get("alg") not in ALGORITHMS:
