@@ -5,8 +5,11 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg2
 
 from benchmarks.load import Request, request
 from benchmarks.mcp_request import tool_call
@@ -65,6 +68,7 @@ def measured_exchange() -> Iterator[Measured]:
         development = Exchange(data_dir, *free_ports(2))
         migrate(development)
         development.manage("seed")
+        _settle(data_dir)
         client = ("--client-id", INTROSPECTOR, "--client-secret", SECRET)
         _printed(development, "createapplication", "confidential", "client-credentials", *client)
         production = Production(data_dir, development.web_port, development.mcp_port)
@@ -76,6 +80,14 @@ def measured_exchange() -> Iterator[Measured]:
         with running(production) as processes:
             wait_until_healthy(production, processes)
             yield measured
+
+
+def _settle(data_dir: Path) -> None:
+    """What autovacuum does for a database that has been in use for a while."""
+    with closing(psycopg2.connect(embedded.database_url(data_dir))) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM ANALYZE")
 
 
 def free_ports(count: int) -> list[int]:

@@ -1,7 +1,7 @@
 """Connections to PostgreSQL: so many and no more, each used for one statement after another.
 
 asyncpg's own pool does this too. It takes more of the event loop's time than the statement itself does
-(docs/adr/0012), and every tool call is one statement.
+(docs/adr/0013), and every tool call is one statement.
 """
 
 import asyncio
