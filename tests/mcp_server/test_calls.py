@@ -287,7 +287,8 @@ def test_every_tool_is_read_only_titled_and_strict() -> None:
 
 
 async def _until_waiting_for_a_lock(owner: asyncpg.Connection) -> None:
-    # Inside a transaction the statistics are a snapshot unless told otherwise.
-    await owner.execute("SET LOCAL stats_fetch_consistency = none")
-    while not await owner.fetchval("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock')"):
-        pass
+    waiting = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock')"
+    async with asyncio.timeout(30):
+        while not await owner.fetchval(waiting):
+            # Inside a transaction the activity is a snapshot, kept until it is given up.
+            await owner.execute("SELECT pg_stat_clear_snapshot()")
