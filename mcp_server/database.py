@@ -55,6 +55,7 @@ class Database:
                 "application_name": "jhe-mcp",
                 "statement_timeout": str(round(statement_timeout * 1000)),
                 "idle_in_transaction_session_timeout": "10000",
+                "tcp_keepalives_idle": "60",  # an idle connection is kept: nothing on the way may forget it
                 "plan_cache_mode": "force_generic_plan",
                 "jit": "off",
                 "timezone": "UTC",
