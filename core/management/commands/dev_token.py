@@ -16,7 +16,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--resource",
             default=settings.MCP_URL,
-            help="what the access token is for (default: %(default)s); '' makes an opaque token for REST and FHIR",
+            help="what the access token is for (default: %(default)s); '' makes an opaque token",
         )
         parser.add_argument("--id-token", action="store_true", help="print the ID token instead")
 
