@@ -5,14 +5,11 @@ What was measured is printed, also when it misses a goal; the exit status says o
 
 import argparse
 
-import psutil
-
 from benchmarks import permission, tool_calls
 from benchmarks.exchange import measured_exchange
 from benchmarks.load import generator
+from benchmarks.others import noticed
 from benchmarks.rounds import Effort
-
-BUSY_PERCENT = 10
 
 
 def main() -> None:
@@ -21,16 +18,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.5, help="how long, each time (default: %(default)s)")
     chosen = parser.parse_args()
     effort = Effort(chosen.rounds, chosen.seconds)
-    _say_if_busy()
-    with generator() as asking, measured_exchange() as measured:
+    with generator() as asking, measured_exchange() as measured, noticed(measured.exchange.data_dir):
         permission.measure(measured, asking, effort)
         tool_calls.measure(measured, asking, effort)
-
-
-def _say_if_busy() -> None:
-    others = psutil.cpu_percent(interval=1)
-    if others > BUSY_PERCENT:
-        print(f"Other programs use {others:.0f} % of this machine: what needs more than one core comes out too slow.")
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def show(title: str, figures: Sequence[str], ratio: str, rows: Sequence[Row]) ->
 
 
 def number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 10 else f"{value:.2f}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def duration(seconds: float) -> str:
