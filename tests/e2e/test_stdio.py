@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -14,6 +15,7 @@ from demo.services import ROOT, Exchange
 from demo.welcome import PASSWORD
 from jhe import embedded
 from tests.e2e.stdio import answer, environment, started, url_in
+from tests.e2e.test_inspector import CALLS
 
 MARY = Person("manager_mary@example.com", PASSWORD)
 
@@ -85,8 +87,8 @@ async def test_who_is_not_logged_in_is_asked_and_answered_in_the_meantime(exchan
 
 
 async def test_both_backends_answer_the_same(exchange: Exchange, home: Path) -> None:
-    calls = [
-        ("get_study_count", {}),
+    calls: list[tuple[str, dict[str, Any]]] = [
+        *CALLS.items(),
         ("list_studies", {"query": "BP"}),
         ("get_study_metadata", {"study_id": 999}),
         ("get_study_metadata", {"study_id": "x", "study": 1}),
@@ -94,6 +96,7 @@ async def test_both_backends_answer_the_same(exchange: Exchange, home: Path) -> 
     ]
     async with started(exchange, home) as forwarding, started(exchange, home, *database_of(exchange)) as direct:
         assert (await forwarding.list_tools()).tools == (await direct.list_tools()).tools
+        assert {tool.name for tool in (await direct.list_tools()).tools} == set(CALLS)
         assert forwarding.instructions == direct.instructions
         for tool, arguments in calls:
             one, other = await forwarding.call_tool(tool, arguments), await direct.call_tool(tool, arguments)
