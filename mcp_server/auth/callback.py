@@ -33,7 +33,10 @@ class Callback:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await asyncio.to_thread(self._server.shutdown)
+        await asyncio.to_thread(self._stop)  # to its end, also when nobody waits for that any more
+
+    def _stop(self) -> None:
+        self._server.shutdown()
         self._server.server_close()
 
     async def answer(self) -> str:
