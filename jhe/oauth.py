@@ -9,6 +9,10 @@ SCOPES = {
     "profile": "See your name",
     "email": "See your e-mail address",
     "offline_access": "Stay connected without asking you again, until it has not been used for 30 days",
+    "patient/*.rs": "Read your own health data",
+    "patient/*.cruds": "Read your own health data, add to it, and answer what studies ask for",
+    "user/*.rs": "Read, on your behalf, the studies, people and health data that you may see",
+    "user/*.cruds": "Read and change, on your behalf, what you may see and change",
     "mcp": "Let an AI assistant read, on your behalf, the studies and health data that you may see",
 }
 """What a client may ask for, each in the words of the consent page."""

@@ -45,4 +45,5 @@ def record_write(
         token_key=actor.token_key if actor else "",
         study_id=study_id,
         patient_ids=patient_ids,
+        source=actor.source if actor else "",
     )

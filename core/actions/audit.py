@@ -1,10 +1,25 @@
 """Writes audit rows for the doors that Django opens. The MCP server calls the same SQL function itself."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from django.db import connection
+
+_watched: ContextVar[list[int] | None] = ContextVar("watched_audit_rows", default=None)
+
+
+@contextmanager
+def watch() -> Iterator[list[int]]:
+    """The ids of the audit rows that are written meanwhile, so that a door knows what an action left already."""
+    rows: list[int] = []
+    token = _watched.set(rows)
+    try:
+        yield rows
+    finally:
+        _watched.reset(token)
 
 
 def record_access(
@@ -41,4 +56,7 @@ def record_access(
             ],
         )
         row = cursor.fetchone()
-    return int(row[0])
+    written = int(row[0])
+    if (watched := _watched.get()) is not None:
+        watched.append(written)
+    return written

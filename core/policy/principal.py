@@ -34,3 +34,5 @@ class Principal:
     token_key: str = field(default="", repr=False)
     """Finds the token in `access_token`: SHA-256 (hex) of an access token, or the `jti` of an ID token."""
     limits: TokenLimits | None = None
+    source: str = ""
+    """The address that the request comes from, for the audit trail (core/policy/source.py)."""

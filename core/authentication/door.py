@@ -1,0 +1,88 @@
+"""What REST and FHIR have in common: who is asking is known, what their token covers is checked, and each request
+leaves its audit row."""
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from typing import Any, ClassVar
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from core.actions.audit import record_access, watch
+from core.authentication.bearer import BearerAuthentication
+from core.models import AuditEvent
+from core.policy.principal import Principal
+from core.policy.scopes import Interaction, check_scope
+
+
+class DoorView(APIView):
+    """A view behind the login. Views answer; this leaves exactly what happened in the audit trail.
+
+    An action that writes leaves its own row, in its own transaction. For all else `finalize_response` writes one:
+    of what was read before anything of it is sent, and of what was refused. Nothing is written of requests without a
+    login: nobody could be named, and anybody could fill the disk.
+    """
+
+    door: ClassVar[str]
+    authentication_classes = (BearerAuthentication,)
+    permission_classes = (IsAuthenticated,)
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        self.patient_ids: set[int] = set()
+        self.study_id: int | None = None
+        self.detail: dict[str, Any] = {}
+        with ExitStack() as stack:
+            self.written = stack.enter_context(watch())
+            return super().dispatch(request, *args, **kwargs)
+
+    @property
+    def principal(self) -> Principal:
+        principal: Principal = self.request.auth  # type: ignore[assignment] # the stubs know DRF's own tokens only
+        return principal
+
+    def require_scope(self, resource_type: str, interaction: Interaction) -> None:
+        """Raises PermissionDenied when the token was not given for this (SMART App Launch 2.2, scopes)."""
+        check_scope(self.principal, resource_type, interaction)
+
+    def touched(self, patient_ids: Iterable[int], *, study_id: int | None = None) -> None:
+        """Note whose data the answer holds, and through which study it was asked for."""
+        self.patient_ids.update(patient_ids)
+        self.study_id = study_id if study_id is not None else self.study_id
+
+    def action_name(self) -> str:
+        """What was asked, in the audit trail: a method and a route, never a URL."""
+        match = self.request.resolver_match
+        return f"{self.request.method} {match.route if match else ''}"
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        finished = super().finalize_response(request, response, *args, **kwargs)
+        if isinstance(request.auth, Principal):
+            self._leave_audit_row(request.auth, finished.status_code)
+        return finished
+
+    def _leave_audit_row(self, principal: Principal, status: int) -> None:
+        outcome = _outcome(status)
+        if outcome is AuditEvent.Outcome.SUCCESS and self.written:
+            return
+        record_access(
+            door=self.door,
+            action=self.action_name(),
+            outcome=outcome,
+            user_id=principal.user_id,
+            client_id=principal.client_id,
+            token_key=principal.token_key,
+            study_id=self.study_id,
+            patient_ids=sorted(self.patient_ids),
+            source=principal.source,
+            detail=self.detail,
+        )
+
+
+def _outcome(status: int) -> AuditEvent.Outcome:
+    if status < 400:
+        return AuditEvent.Outcome.SUCCESS
+    return AuditEvent.Outcome.REFUSED if status < 500 else AuditEvent.Outcome.FAILED
