@@ -8,4 +8,5 @@ urlpatterns = [
     path("", include(well_known)),
     path("o/", include("core.oauth.urls")),
     path("admin/", admin.site.urls),
+    path("", include("core.fhir.urls")),
 ]

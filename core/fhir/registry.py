@@ -1,0 +1,18 @@
+"""Every type of resource that the exchange serves. CapabilityStatement, routes and references all come from here."""
+
+from core.fhir.resource import ResourceType, Writer
+from core.fhir.resources.organization import OrganizationType
+from core.policy.errors import NotVisible
+
+TYPES: dict[str, ResourceType] = {type_.name: type_ for type_ in (OrganizationType(),)}
+
+WRITERS: dict[str, Writer] = {}
+"""What can be created, changed and deleted over FHIR, where the role allows."""
+
+
+def type_named(name: str) -> ResourceType:
+    """Raises NotVisible for a type that is not served."""
+    try:
+        return TYPES[name]
+    except KeyError:
+        raise NotVisible(f"There is no resource type {name[:64]} here: see /FHIR/R5/metadata.") from None
