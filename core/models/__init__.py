@@ -1,4 +1,4 @@
-from core.models.access import ObservationAccess, OrganizationAccess, PatientAccess, StudyAccess
+from core.models.access import EnrolmentAccess, ObservationAccess, OrganizationAccess, PatientAccess, StudyAccess
 from core.models.audit import AuditEvent
 from core.models.code import CodeableConcept
 from core.models.consent import ConsentHistory, StudyPatientScopeConsent
@@ -16,6 +16,7 @@ __all__ = [
     "ConsentHistory",
     "DataSource",
     "DataSourceSupportedScope",
+    "EnrolmentAccess",
     "Observation",
     "ObservationAccess",
     "ObservationIdentifier",

@@ -62,6 +62,17 @@ class PatientAccess(Access):
         db_table = "access_patient"
 
 
+class EnrolmentAccess(Access):
+    """Who may know that a patient takes part in a study, and with it what they answered."""
+
+    study_id = models.BigIntegerField()
+    patient_id = models.BigIntegerField()
+
+    class Meta:
+        managed = False
+        db_table = "access_enrolment"
+
+
 class ObservationAccess(Access):
     patient_id = models.BigIntegerField()
     study_id = models.BigIntegerField(null=True)

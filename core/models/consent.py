@@ -1,5 +1,18 @@
+from typing import Self
+
 from django.db import models
 from django.utils import timezone
+
+from core.models.access import EnrolmentAccess
+from core.policy.permissions import Permission
+from core.policy.principal import Principal
+
+
+class ConsentQuerySet(models.QuerySet["StudyPatientScopeConsent"]):
+    def visible_to(self, principal: Principal, permission: Permission = Permission.CONSENT_READ) -> Self:
+        return self.filter(
+            EnrolmentAccess.reaching(principal, permission, study_id="study_id", patient_id="patient_id")
+        )
 
 
 class StudyPatientScopeConsent(models.Model):
@@ -15,6 +28,8 @@ class StudyPatientScopeConsent(models.Model):
     consented = models.BooleanField()
     consented_time = models.DateTimeField(default=timezone.now)
 
+    objects = ConsentQuerySet.as_manager()
+
     class Meta:
         ordering = ["id"]
         constraints = [models.UniqueConstraint(fields=["study", "patient", "code"], name="consent_once")]
@@ -28,8 +43,9 @@ class ConsentHistory(models.Model):
     """Every change of a consent, written by a trigger on the same transaction, never changed after.
 
     It keeps plain ids, because it outlives enrolments, studies and patients. `before`/`after` are null where there
-    was, or is, no answer. `user_id` and `client_id` are who the writing action named; null for a change made
-    in the database by hand.
+    was, or is, no answer; `consented_time` is when `after` was said, which may be long before it was recorded.
+    `user_id` and `client_id` are who the writing action named; null for a change made in the database by hand.
+    `method` is the door that the change came through, and how the answer was obtained: `rest: paper form`.
     """
 
     recorded = models.DateTimeField()
@@ -38,6 +54,7 @@ class ConsentHistory(models.Model):
     code_id = models.BigIntegerField()
     before = models.BooleanField(null=True)
     after = models.BooleanField(null=True)
+    consented_time = models.DateTimeField(null=True)
     user_id = models.BigIntegerField(null=True)
     client_id = models.TextField(blank=True)
     method = models.TextField(blank=True)

@@ -1,6 +1,7 @@
 from typing import Self
 
 from django.db import models
+from django.db.models.functions import Upper
 
 from core.models.access import PatientAccess
 from core.policy.permissions import Permission
@@ -37,6 +38,7 @@ class Patient(models.Model):
 
     class Meta:
         ordering = ["id"]
+        indexes = [models.Index(Upper("telecom_email"), name="patient_by_email")]  # as `__iexact` compares
 
     def __str__(self) -> str:
         # Shown in logs and messages: an id, never a name.

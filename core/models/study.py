@@ -4,7 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from core.models.access import StudyAccess
+from core.models.access import EnrolmentAccess, StudyAccess
 from core.policy.permissions import Permission
 from core.policy.principal import Principal
 
@@ -53,6 +53,13 @@ class StudyScopeRequest(models.Model):
         return f"{self.study}: {self.code}"
 
 
+class StudyPatientQuerySet(models.QuerySet["StudyPatient"]):
+    def visible_to(self, principal: Principal, permission: Permission = Permission.PATIENT_READ) -> Self:
+        return self.filter(
+            EnrolmentAccess.reaching(principal, permission, study_id="study_id", patient_id="patient_id")
+        )
+
+
 class StudyPatient(models.Model):
     """An enrolment (FHIR R5 ResearchSubject). Ending it ends the patient's consents; their history stays.
 
@@ -63,6 +70,8 @@ class StudyPatient(models.Model):
     study = models.ForeignKey(Study, models.CASCADE, related_name="enrolments")
     patient = models.ForeignKey("core.Patient", models.CASCADE, related_name="enrolments")
     enrolled_at = models.DateTimeField(default=timezone.now)
+
+    objects = StudyPatientQuerySet.as_manager()
 
     class Meta:
         ordering = ["id"]
