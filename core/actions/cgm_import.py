@@ -16,6 +16,7 @@ from core.models.code import OPEN_MHEALTH
 from core.policy.errors import InvalidInput
 
 DOOR = "import"
+ACTIVITY = "import_cgm"
 UUIDS = "urn:ietf:rfc:3986"
 """The system of identifiers that are `urn:uuid:…`, as FHIR R5 writes a UUID."""
 
@@ -78,12 +79,12 @@ def record_readings(
             refused.append(BadRow(reading.line, reason))
         else:
             accepted.append(_observation(patient_id, code, identifier_system, reading))
-    recorded = record_observations(observations=accepted)
+    recorded = record_observations(actor=None, door=DOOR, activity=ACTIVITY, observations=accepted)
     if accepted:
         record_write(
             None,
             door=DOOR,
-            action="import_cgm",
+            action=ACTIVITY,
             study_id=study.pk,
             patient_ids=sorted({observation.patient_id for observation in accepted}),
         )

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from core import sql
 from core.models import Observation
 from core.open_mhealth import effective_time, scalar
+from core.policy.principal import Principal
 
 _RECORD = (Path(sql.__file__).parent / "record_observations.sql").read_text()
 
@@ -31,17 +32,26 @@ class NewObservation:
     status: str = Observation.Status.FINAL
 
 
-def record_observations(*, observations: Sequence[NewObservation]) -> dict[int, int]:
+def record_observations(
+    *, actor: Principal | None, door: str, activity: str, observations: Sequence[NewObservation]
+) -> dict[int, int]:
     """Record a batch in one statement: all of it, or on an error nothing.
 
-    Returns {place in the batch: id} of what was recorded; a place that is missing was known already. Whether the
-    sender may write, and whether the patient consents, is the caller's question. Raises InvalidInput for a time
-    that cannot be.
+    Returns {place in the batch: id} of what was recorded; a place that is missing was known already. The recorded
+    have one `Ingest` in common, which keeps who sent them (`actor`, None for a command on the machine itself) and how.
+    Whether the sender may write, and whether the patient consents, is the caller's question. Raises InvalidInput for
+    a time that cannot be.
     """
     if not observations:
         return {}
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_RECORD, _columns(observations))
+        sender = {
+            "user_id": actor.user_id if actor else None,
+            "client_id": actor.client_id if actor else "",
+            "door": door,
+            "activity": activity,
+        }
+        cursor.execute(_RECORD, {**sender, **_columns(observations)})
         rows = cursor.fetchall()
         half_claimed = [id_ for id_, _, is_recorded in rows if not is_recorded]
         if half_claimed:

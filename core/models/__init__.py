@@ -3,6 +3,7 @@ from core.models.audit import AuditEvent
 from core.models.code import CodeableConcept
 from core.models.consent import ConsentHistory, StudyPatientScopeConsent
 from core.models.data_source import DataSource, DataSourceSupportedScope
+from core.models.ingest import Ingest
 from core.models.observation import Observation, ObservationIdentifier
 from core.models.organization import Organization
 from core.models.patient import Patient, PatientIdentifier, PatientOrganization
@@ -17,6 +18,7 @@ __all__ = [
     "DataSource",
     "DataSourceSupportedScope",
     "EnrolmentAccess",
+    "Ingest",
     "Observation",
     "ObservationAccess",
     "ObservationIdentifier",

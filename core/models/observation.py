@@ -44,6 +44,16 @@ class Observation(models.Model):
     value_quantity = models.FloatField(null=True, blank=True)
     value_unit = models.TextField(blank=True)
     omh_data = models.JSONField()
+    # Without a key in the database: an ingest stays for ever, and the check would cost each observation a look-up.
+    ingest = models.ForeignKey(
+        "core.Ingest",
+        models.DO_NOTHING,
+        null=True,
+        editable=False,
+        db_index=False,
+        db_constraint=False,
+        related_name="+",
+    )
     last_updated = models.DateTimeField(auto_now=True)
 
     objects = ObservationQuerySet.as_manager()

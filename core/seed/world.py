@@ -186,4 +186,5 @@ def _record(patient: Patient, wearer: Wearer, codes: Iterable[str]) -> None:
         for code, data_point in data_points(wearer, codes)
     ]
     for first in range(0, len(observations), BATCH):
-        record_observations(observations=observations[first : first + BATCH])
+        batch = observations[first : first + BATCH]
+        record_observations(actor=None, door=DOOR, activity="seed", observations=batch)

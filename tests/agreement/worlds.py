@@ -122,7 +122,8 @@ def build(world: World) -> Rows:
         StudyPatientScopeConsent(study=studies[s], patient=patients[p], code=codes[c], consented=yes)
         for (s, p, c), yes in world.consents.items()
     )
-    record_observations(observations=[_reading(p, c, n) for p in patients for c in codes for n in range(READINGS)])
+    readings = [_reading(p, c, n) for p in patients for c in codes for n in range(READINGS)]
+    record_observations(actor=None, door="test", activity="test", observations=readings)
     return Rows(organizations, users, patients, studies, codes)
 
 

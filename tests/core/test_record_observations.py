@@ -4,12 +4,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
-from django.db import connection
+from django.db import ProgrammingError, connection
 
 from core.actions.observations import NewObservation, record_observations
-from core.models import CodeableConcept, Observation, ObservationIdentifier, Patient
+from core.models import CodeableConcept, Ingest, Observation, ObservationIdentifier, Patient
 from core.models.code import OPEN_MHEALTH
 from core.policy.errors import InvalidInput
+from core.policy.principal import Principal, UserType
 
 SYSTEM = "urn:example:app"
 
@@ -24,6 +25,10 @@ def glucose(db):
 @pytest.fixture
 def patient(db):
     return Patient.objects.create(name_family="Example", name_given="Erin")
+
+
+def record(observations):
+    return record_observations(actor=None, door="fhir", activity="batch", observations=observations)
 
 
 def reading(patient, code, *identifiers, value=120, when="2026-03-01T08:30:00-08:00"):
@@ -44,7 +49,7 @@ def reading(patient, code, *identifiers, value=120, when="2026-03-01T08:30:00-08
 
 def test_a_reading_is_kept_whole_and_beside_it_its_time_and_number(patient, glucose):
     sent = reading(patient, glucose, "a")
-    recorded = record_observations(observations=[sent])
+    recorded = record([sent])
     kept = Observation.objects.get(pk=recorded[0])
     assert kept.omh_data == sent.data_point
     assert kept.effective_start == datetime(2026, 3, 1, 16, 30, tzinfo=UTC)
@@ -55,38 +60,38 @@ def test_a_reading_is_kept_whole_and_beside_it_its_time_and_number(patient, gluc
 
 def test_what_comes_again_is_not_a_second_row(patient, glucose):
     batch = [reading(patient, glucose, "a"), reading(patient, glucose, "b"), reading(patient, glucose, "a", value=1)]
-    assert sorted(record_observations(observations=batch)) == [0, 1]
-    assert record_observations(observations=batch) == {}
-    assert record_observations(observations=[*batch, reading(patient, glucose, "c")]).keys() == {3}
+    assert sorted(record(batch)) == [0, 1]
+    assert record(batch) == {}
+    assert record([*batch, reading(patient, glucose, "c")]).keys() == {3}
     assert Observation.objects.count() == ObservationIdentifier.objects.count() == 3
 
 
 def test_any_identifier_that_is_known_makes_it_a_repeat_and_claims_none_of_the_others(patient, glucose):
-    record_observations(observations=[reading(patient, glucose, "a")])
-    assert record_observations(observations=[reading(patient, glucose, "a", "b")]) == {}
-    assert record_observations(observations=[reading(patient, glucose, "b")]).keys() == {0}
+    record([reading(patient, glucose, "a")])
+    assert record([reading(patient, glucose, "a", "b")]) == {}
+    assert record([reading(patient, glucose, "b")]).keys() == {0}
 
 
 def test_an_identifier_belongs_to_its_patient_so_nobody_can_squat_it_for_another(patient, glucose):
     other = Patient.objects.create(name_family="Other", name_given="Olu")
-    record_observations(observations=[reading(other, glucose, "a")])
-    assert record_observations(observations=[reading(patient, glucose, "a")]).keys() == {0}
+    record([reading(other, glucose, "a")])
+    assert record([reading(patient, glucose, "a")]).keys() == {0}
 
 
 def test_without_an_identifier_each_is_its_own(patient, glucose):
     batch = [reading(patient, glucose)]
-    assert record_observations(observations=batch) != record_observations(observations=batch)
+    assert record(batch) != record(batch)
 
 
 def test_nothing_is_recorded_of_a_batch_with_an_impossible_time(patient, glucose):
     batch = [reading(patient, glucose, "a"), reading(patient, glucose, "b", when="2026-02-30T00:00:00Z")]
     with pytest.raises(InvalidInput, match="date_time"):
-        record_observations(observations=batch)
+        record(batch)
     assert not Observation.objects.exists()
 
 
 def test_an_empty_batch_records_nothing(db):
-    assert record_observations(observations=[]) == {}
+    assert record([]) == {}
 
 
 @pytest.mark.django_db(transaction=True)
@@ -95,7 +100,7 @@ def test_eight_senders_of_the_same_readings_make_one_row_each(patient, glucose):
 
     def send(turn):
         try:
-            return len(record_observations(observations=batch if turn % 2 else batch[::-1]))
+            return len(record(batch if turn % 2 else batch[::-1]))
         finally:
             connection.close()
 
@@ -103,3 +108,28 @@ def test_eight_senders_of_the_same_readings_make_one_row_each(patient, glucose):
         recorded = list(senders.map(send, range(8)))
     assert sum(recorded) == Observation.objects.count() == 50
     assert ObservationIdentifier.objects.count() == 100
+
+
+def test_an_ingest_remembers_who_sent_what_and_how(patient, glucose):
+    other = Patient.objects.create(name_family="Other", name_given="Olu")
+    record([reading(patient, glucose, "a")])
+    batch = [reading(patient, glucose, "a"), reading(patient, glucose, "b"), reading(other, glucose, "c")]
+    actor = Principal(user_id=7, user_type=UserType.PATIENT, client_id="an-app")
+    recorded = record_observations(actor=actor, door="fhir", activity="transaction", observations=batch)
+    ingest = Observation.objects.get(pk=recorded[1]).ingest
+    assert (ingest.user_id, ingest.client_id, ingest.door, ingest.activity) == (7, "an-app", "fhir", "transaction")
+    assert (ingest.patient_ids, ingest.recorded_count, ingest.known_count) == ([patient.pk, other.pk], 2, 1)
+    assert list(ingest.observations.values_list("pk", flat=True)) == sorted(recorded.values())
+
+
+def test_a_batch_of_which_all_is_known_leaves_no_ingest(patient, glucose):
+    record([reading(patient, glucose, "a")])
+    record([reading(patient, glucose, "a")])
+    assert Ingest.objects.get().recorded_count == 1
+
+
+@pytest.mark.parametrize("change", ["UPDATE core_ingest SET door = ''", "DELETE FROM core_ingest"])
+def test_nobody_changes_where_an_observation_came_from(patient, glucose, change):
+    record([reading(patient, glucose, "a")])
+    with pytest.raises(ProgrammingError, match="append-only"), connection.cursor() as cursor:
+        cursor.execute(change)

@@ -72,5 +72,5 @@ def pressure(systolic: int, diastolic: int, at: str) -> dict[str, Any]:
 def record(patient: Patient, code: CodeableConcept, *data_points: dict[str, Any]) -> list[int]:
     """Record what senders send; returns the ids, in the order given."""
     new = [NewObservation(patient.pk, code.pk, code.coding_code, data_point) for data_point in data_points]
-    recorded = record_observations(observations=new)
+    recorded = record_observations(actor=None, door="test", activity="test", observations=new)
     return [recorded[place] for place in sorted(recorded)]
