@@ -15,7 +15,7 @@ SCOPES = {
     "user/*.cruds": "Read and change, on your behalf, what you may see and change",
     "mcp": "Let an AI assistant read, on your behalf, the studies and health data that you may see",
 }
-"""What a client may ask for, each in the words of the consent page."""
+"""What a client may ask for, each in the words of the consent page; core/oauth/scopes.py adds what names one type."""
 
 _HOUR = 3600
 _CLIENT_AUTHENTICATION = ["client_secret_basic", "client_secret_post", "none"]
@@ -30,6 +30,7 @@ OAUTH2_PROVIDER: dict[str, Any] = {
     "REFRESH_TOKEN_GENERATOR": "oauthlib.oauth2.rfc6749.tokens.random_token_generator",
     "RESOURCE_SERVER_TOKEN_RESOURCE_VALIDATOR": "core.oauth.resources.is_for_this_server",
     "SCOPES": SCOPES,
+    "SCOPES_BACKEND_CLASS": "core.oauth.scopes.Scopes",
     "DEFAULT_SCOPES": ["openid", "mcp"],
     "ACCESS_TOKEN_EXPIRE_SECONDS": _HOUR,
     "ID_TOKEN_EXPIRE_SECONDS": _HOUR,

@@ -1,11 +1,11 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from core.oauth.urls import well_known
+from core.oauth.urls import smart, well_known
 
 urlpatterns = [
     path("", include("core.web.urls")),
-    path("", include(well_known)),
+    path("", include([*well_known, *smart])),
     path("o/", include("core.oauth.urls")),
     path("admin/", admin.site.urls),
     path("", include("core.fhir.urls")),

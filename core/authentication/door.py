@@ -3,6 +3,7 @@ leaves its audit row."""
 
 from collections.abc import Iterable
 from contextlib import ExitStack
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 from django.http import HttpRequest
@@ -13,8 +14,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from core.actions.audit import record_access, watch
-from core.authentication.bearer import BearerAuthentication
+from core.authentication.bearer import BearerAuthentication, challenge
 from core.models import AuditEvent
+from core.policy.errors import InsufficientScope
 from core.policy.principal import Principal
 from core.policy.scopes import Interaction, check_scope
 
@@ -35,6 +37,7 @@ class DoorView(APIView):
         self.patient_ids: set[int] = set()
         self.study_id: int | None = None
         self.detail: dict[str, Any] = {}
+        self.missing_scope = ""
         with ExitStack() as stack:
             self.written = stack.enter_context(watch())
             return super().dispatch(request, *args, **kwargs)
@@ -45,8 +48,12 @@ class DoorView(APIView):
         return principal
 
     def require_scope(self, resource_type: str, interaction: Interaction) -> None:
-        """Raises PermissionDenied when the token was not given for this (SMART App Launch 2.2, scopes)."""
-        check_scope(self.principal, resource_type, interaction)
+        """Raises InsufficientScope when the token was not given for this (SMART App Launch 2.2, scopes)."""
+        try:
+            check_scope(self.principal, resource_type, interaction)
+        except InsufficientScope as refusal:
+            self.missing_scope = refusal.scope
+            raise
 
     def touched(self, patient_ids: Iterable[int], *, study_id: int | None = None) -> None:
         """Note whose data the answer holds, and through which study it was asked for."""
@@ -60,6 +67,9 @@ class DoorView(APIView):
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         finished = super().finalize_response(request, response, *args, **kwargs)
+        if self.missing_scope and finished.status_code == HTTPStatus.FORBIDDEN:
+            # What a client can act on, beside the door's own words (RFC 6750 §3.1).
+            finished["WWW-Authenticate"] = challenge(request, "insufficient_scope", scope=self.missing_scope)
         if isinstance(request.auth, Principal):
             self._leave_audit_row(request.auth, finished.status_code)
         return finished

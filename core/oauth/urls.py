@@ -4,6 +4,7 @@ from django.urls import path
 from oauth2_provider.views import JwksInfoView, RevokeTokenView, UserInfoView
 
 from core.oauth.metadata import metadata
+from core.oauth.smart import smart_configuration
 from core.oauth.views import AuthorizationView, IntrospectTokenView, TokenView
 
 app_name = "oauth2_provider"
@@ -11,6 +12,11 @@ app_name = "oauth2_provider"
 well_known = [
     path(".well-known/openid-configuration", metadata),
     path(".well-known/oauth-authorization-server", metadata),
+]
+
+smart = [
+    path(".well-known/smart-configuration", smart_configuration),
+    *(path(f"{base}/.well-known/smart-configuration", smart_configuration) for base in ("FHIR/R5", "fhir/r5")),
 ]
 
 urlpatterns = [

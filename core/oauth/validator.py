@@ -12,9 +12,10 @@ from jwcrypto import jwk
 from oauth2_provider.models import AccessToken, Grant, RefreshToken
 from oauth2_provider.oauth2_validators import OAuth2Validator
 from oauthlib.common import Request
-from oauthlib.oauth2.rfc6749.errors import InvalidGrantError, InvalidRequestError
+from oauthlib.oauth2.rfc6749.errors import InvalidGrantError, InvalidRequestError, InvalidScopeError
 
 from core.oauth.resources import canonical
+from core.oauth.scopes import ALL_SCOPES, NOT_OFFERED
 from core.oauth.tokens import ALGORITHM, person_claims, signing_key
 
 _PERSON_CLAIMS = ("user_type", "user_id", "jhe_permissions")
@@ -88,6 +89,12 @@ class Validator(OAuth2Validator):
         return response_type == "code" and super().validate_response_type(
             client_id, response_type, client, request, *args, **kw
         )
+
+    def validate_scopes(self, _client_id: str, scopes: list[str], _client: Any, request: Request, *_: Any) -> bool:
+        """More than discovery lists: any letters for any type. What is not offered is refused with what would be."""
+        if not ALL_SCOPES.keys() >= set(scopes):
+            raise InvalidScopeError(description=NOT_OFFERED, request=request)
+        return True
 
     def validate_silent_login(self, _request: Request) -> bool:
         return True

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from core.models import User
-from core.oauth.issue import issue
+from core.oauth.issue import ALL_SCOPES, issue
 from core.policy.errors import InvalidInput
 
 
@@ -18,6 +18,11 @@ class Command(BaseCommand):
             default=settings.MCP_URL,
             help="what the access token is for (default: %(default)s); '' makes an opaque token",
         )
+        parser.add_argument(
+            "--scope",
+            default=" ".join(ALL_SCOPES),
+            help="what it may be used for, words separated by spaces (default: %(default)s)",
+        )
         parser.add_argument("--id-token", action="store_true", help="print the ID token instead")
 
     def handle(self, *_: Any, **options: Any) -> None:
@@ -30,7 +35,7 @@ class Command(BaseCommand):
         if not user.is_active:
             raise CommandError(f"{user.email} is deactivated: activate the account in the admin.")
         try:
-            tokens = issue(user, resource=options["resource"])
+            tokens = issue(user, resource=options["resource"], scopes=tuple(options["scope"].split()))
         except InvalidInput as error:
             raise CommandError(str(error)) from None
         self.stdout.write(tokens["id_token" if options["id_token"] else "access_token"])
