@@ -18,16 +18,18 @@ SELECT set_config('jhe.user_id', %s, true), set_config('jhe.client_id', %s, true
 
 
 @contextmanager
-def acting(actor: Principal | None, *, door: str) -> Iterator[None]:
+def acting(actor: Principal | None, *, door: str, how: str = "") -> Iterator[None]:
     """One transaction, all of whose consent changes are remembered as made by `actor` through `door`.
 
-    `actor` is None where nobody logged in: a command on the machine itself. Inside another transaction it is a
-    savepoint, and what was said before stands again afterwards.
+    `how` says by what means the patient answered, where that was not the door itself: "paper form". `actor` is None
+    where nobody logged in: a command on the machine itself. Inside another transaction it is a savepoint, and what was
+    said before stands again afterwards.
     """
+    method = f"{door}: {how}" if how else door
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_READ)
         before = [value or "" for value in cursor.fetchone()]
-        cursor.execute(_WRITE, [str(actor.user_id), actor.client_id, door] if actor else ["", "", door])
+        cursor.execute(_WRITE, [str(actor.user_id), actor.client_id, method] if actor else ["", "", method])
         yield
         cursor.execute(_WRITE, before)
 

@@ -2,8 +2,9 @@ from collections.abc import Iterable
 
 from django.contrib import admin
 
+from core.actions.patients import why_kept
 from core.admin.base import LinkInline, PatientDataAdmin
-from core.models import ConsentHistory, Patient, PatientIdentifier, PatientOrganization
+from core.models import Patient, PatientIdentifier, PatientOrganization
 
 
 class IdentifierInline(admin.TabularInline):
@@ -32,9 +33,7 @@ class PatientAdmin(PatientDataAdmin):
         return [obj.pk]
 
     def why_kept(self, obj: Patient) -> str:
-        if obj.observations.exists() or ConsentHistory.objects.filter(patient_id=obj.pk).exists():
-            return f"{obj} has observations or a consent history: end the enrolments or the login instead."
-        return ""
+        return why_kept(obj)
 
 
 @admin.register(PatientIdentifier)

@@ -92,6 +92,17 @@ def test_history_says_who_by_which_client_and_how() -> None:
     assert ConsentHistory.objects.values_list("user_id", "client_id", "method").get() == (10002, "an-app", "rest")
 
 
+def test_history_says_by_what_means_and_when_the_patient_answered() -> None:
+    on_paper = datetime(2026, 9, 1, tzinfo=UTC)
+    with acting(SOMEBODY, door="rest", how="paper form"):
+        given = ConsentFactory(consented_time=on_paper)
+    given.delete()
+    assert list(ConsentHistory.objects.values_list("method", "consented_time")) == [
+        ("rest: paper form", on_paper),
+        ("", None),
+    ]
+
+
 def test_what_is_done_afterwards_is_not_said_to_be_theirs() -> None:
     with acting(SOMEBODY, door="rest"):
         with acting(None, door="command"):
