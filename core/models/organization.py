@@ -1,10 +1,12 @@
 from typing import Self
 
 from django.db import models
+from django.db.models import Case, OuterRef, Subquery, When
 
 from core.models.access import OrganizationAccess
 from core.policy.permissions import Permission
 from core.policy.principal import Principal
+from core.policy.roles import SUPERUSER
 
 ROOT_ID = 0
 """The organization above all others, made by the seed; the only one whose id is fixed."""
@@ -13,6 +15,12 @@ ROOT_ID = 0
 class OrganizationQuerySet(models.QuerySet["Organization"]):
     def visible_to(self, principal: Principal, permission: Permission = Permission.ORGANIZATION_READ) -> Self:
         return self.filter(OrganizationAccess.reaching(principal, permission, organization_id="pk"))
+
+    def with_role_of(self, principal: Principal) -> Self:
+        """Each with `current_user_role`: the person's role in it, `superuser` before any other; None without one."""
+        held = OrganizationAccess.objects.filter(user_id=principal.user_id, organization_id=OuterRef("pk"))
+        strongest = held.order_by(Case(When(role=SUPERUSER.code, then=0), default=1)).values("role")[:1]
+        return self.annotate(current_user_role=Subquery(strongest))
 
 
 class Organization(models.Model):
