@@ -9,4 +9,5 @@ urlpatterns = [
     path("o/", include("core.oauth.urls")),
     path("admin/", admin.site.urls),
     path("", include("core.fhir.urls")),
+    path("api/v1/", include("core.api.urls")),
 ]
