@@ -1,5 +1,7 @@
 from django.db import models
 
+from core.models.fhir_extra import FHIR_EXTRA
+
 
 class DataSource(models.Model):
     """What sends data: a device or a service (FHIR R5 Device)."""
@@ -12,6 +14,7 @@ class DataSource(models.Model):
 
     name = models.CharField(max_length=255)
     type = models.CharField(max_length=32, choices=Type, default=Type.PERSONAL_DEVICE)
+    fhir_extra = models.JSONField(default=dict, blank=True, editable=False, help_text=FHIR_EXTRA)
     supported_scopes = models.ManyToManyField("core.CodeableConcept", through="DataSourceSupportedScope")
 
     class Meta:

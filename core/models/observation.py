@@ -3,6 +3,7 @@ from typing import Self
 from django.db import models
 
 from core.models.access import ObservationAccess
+from core.models.fhir_extra import FHIR_EXTRA
 from core.policy.permissions import Permission
 from core.policy.principal import Principal
 
@@ -44,6 +45,7 @@ class Observation(models.Model):
     value_quantity = models.FloatField(null=True, blank=True)
     value_unit = models.TextField(blank=True)
     omh_data = models.JSONField()
+    fhir_extra = models.JSONField(null=True, blank=True, editable=False, help_text=FHIR_EXTRA)
     # Without a key in the database: an ingest stays for ever, and the check would cost each observation a look-up.
     ingest = models.ForeignKey(
         "core.Ingest",

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Case, OuterRef, Subquery, When
 
 from core.models.access import OrganizationAccess
+from core.models.fhir_extra import FHIR_EXTRA
 from core.policy.permissions import Permission
 from core.policy.principal import Principal
 from core.policy.roles import SUPERUSER
@@ -51,6 +52,7 @@ class Organization(models.Model):
     name = models.CharField(max_length=255)
     type = models.CharField(max_length=32, choices=Type)
     part_of = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="children")
+    fhir_extra = models.JSONField(default=dict, blank=True, editable=False, help_text=FHIR_EXTRA)
     last_updated = models.DateTimeField(auto_now=True)
 
     objects = OrganizationQuerySet.as_manager()

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models.functions import Upper
 
 from core.models.access import PatientAccess
+from core.models.fhir_extra import FHIR_EXTRA
 from core.policy.permissions import Permission
 from core.policy.principal import Principal
 
@@ -31,6 +32,7 @@ class Patient(models.Model):
     gender = models.CharField(max_length=8, choices=Gender, default=Gender.UNKNOWN)
     telecom_phone = models.CharField(max_length=64, blank=True)
     telecom_email = models.EmailField(blank=True)
+    fhir_extra = models.JSONField(default=dict, blank=True, editable=False, help_text=FHIR_EXTRA)
     last_updated = models.DateTimeField(auto_now=True)
     organizations = models.ManyToManyField("core.Organization", through="PatientOrganization", related_name="patients")
 

@@ -1,5 +1,6 @@
 from django.db import models
 
+from core.models.fhir_extra import FHIR_EXTRA
 from core.policy.roles import PRACTITIONER_ROLES
 
 ROLE_CHOICES = [(role.code, f"{role.code}: {role.sentence}") for role in PRACTITIONER_ROLES]
@@ -14,6 +15,7 @@ class Practitioner(models.Model):
     name_given = models.CharField(max_length=255, blank=True)
     birth_date = models.DateField(null=True, blank=True)
     telecom_phone = models.CharField(max_length=64, blank=True)
+    fhir_extra = models.JSONField(default=dict, blank=True, editable=False, help_text=FHIR_EXTRA)
     last_updated = models.DateTimeField(auto_now=True)
     organizations = models.ManyToManyField("core.Organization", through="PractitionerOrganization")
 

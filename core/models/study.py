@@ -5,6 +5,7 @@ from django.db import models
 from django.utils import timezone
 
 from core.models.access import EnrolmentAccess, StudyAccess
+from core.models.fhir_extra import FHIR_EXTRA
 from core.policy.permissions import Permission
 from core.policy.principal import Principal
 
@@ -21,6 +22,7 @@ class Study(models.Model):
     description = models.TextField(blank=True)
     organization = models.ForeignKey("core.Organization", models.PROTECT, related_name="studies")
     icon_url = models.URLField(blank=True)
+    fhir_extra = models.JSONField(default=dict, blank=True, editable=False, help_text=FHIR_EXTRA)
     last_updated = models.DateTimeField(auto_now=True)
     scopes = models.ManyToManyField("core.CodeableConcept", through="StudyScopeRequest", related_name="studies")
     patients = models.ManyToManyField("core.Patient", through="StudyPatient", related_name="studies")
