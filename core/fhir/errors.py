@@ -4,6 +4,7 @@ InvalidResource     InvalidInput: the resource or the request is malformed (400)
 Unprocessable       InvalidInput: well formed, but a rule of the exchange is against it (422)
 Gone                NotVisible: it was deleted, and the caller may know that it was there (410)
 PreconditionFailed  Conflict: not the version, or not the one match, that the request was made for (412)
+Refused             any of them, met inside a larger request, with the issues located in it
 """
 
 from collections.abc import Sequence
@@ -46,6 +47,15 @@ class PreconditionFailed(errors.Conflict):
     pass
 
 
+class Refused(errors.DomainError):
+    """A refusal with its status and its issues."""
+
+    def __init__(self, status: int, issues: Sequence[Issue]) -> None:
+        super().__init__(" ".join(issue.diagnostics for issue in issues))
+        self.status = status
+        self.issues = issues
+
+
 _STATUS_AND_CODE: tuple[tuple[type[errors.DomainError], int, str], ...] = (
     (Gone, 410, "deleted"),
     (PreconditionFailed, 412, "conflict"),
@@ -61,6 +71,8 @@ _STATUS_AND_CODE: tuple[tuple[type[errors.DomainError], int, str], ...] = (
 
 def status_and_issues(error: errors.DomainError) -> tuple[int, Sequence[Issue]]:
     """The HTTP status (FHIR R5 http.html#Status-Codes) and the issues of a refusal."""
+    if isinstance(error, Refused):
+        return error.status, error.issues
     for kind, status, code in _STATUS_AND_CODE:
         if isinstance(error, kind):
             return status, error.issues if isinstance(error, InvalidResource) else (Issue(code, str(error)),)

@@ -32,9 +32,10 @@ class ResourceType:
         """The rows of these FHIR ids; what cannot be an id finds nothing."""
         return rows.filter(pk__in=[key for id_ in ids if (key := integer_id(id_)) is not None])
 
-    def get(self, principal: Principal, id_: str) -> Any:
-        """One row. Raises NotVisible, the same for missing and for forbidden."""
-        row = self.with_id(self.visible_to(principal), [id_]).first()
+    def get(self, principal: Principal, id_: str, *, lock: bool = False) -> Any:
+        """One row, locked until the transaction ends if asked. Raises NotVisible, alike for missing and forbidden."""
+        rows = self.with_id(self.visible_to(principal), [id_])
+        row = (rows.select_for_update(of=("self",)) if lock else rows).first()
         if row is None:
             raise NotVisible(no_such(self.name, id_))
         return row

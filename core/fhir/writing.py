@@ -1,0 +1,106 @@
+"""Create, update, patch and delete, whether they come alone or as an entry of a Bundle (FHIR R5 http.html).
+
+Every function is one transaction: checks of the token and of the structure, the version that was expected, the action.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+
+from core.fhir.errors import InvalidResource, Issue, PreconditionFailed
+from core.fhir.patch import patched
+from core.fhir.registry import WRITERS, type_named
+from core.fhir.resource import ResourceType, Writer
+from core.fhir.structure import check_structure
+from core.policy.errors import PermissionDenied
+from core.policy.principal import Principal
+from core.policy.scopes import check_scope
+
+_ETAG = re.compile(r'(?:W/)?"(?P<version>[0-9]+)"|(?P<bare>[0-9]+)')
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """`row` is None after a delete. `status`: 201 created, 200 changed or there already, 204 gone."""
+
+    status: int
+    type_: ResourceType
+    row: Any = None
+
+
+@transaction.atomic
+def create(principal: Principal, type_name: str, resource: Any, *, at: str = "") -> Changed:
+    type_, writer = _writer(type_name)
+    check_scope(principal, type_.name, "c")
+    checked = check_structure(resource, type_.name, at=at)
+    row = writer.create(principal, checked)
+    return Changed(201, type_, _again(principal, type_, type_.id_of(row)))
+
+
+@transaction.atomic
+def update(
+    principal: Principal, type_name: str, id_: str, resource: Any, *, if_match: str = "", at: str = ""
+) -> Changed:
+    """Ids are given by the exchange, so an update never creates (`updateCreate` is false)."""
+    type_, writer = _writer(type_name)
+    check_scope(principal, type_.name, "u")
+    checked = check_structure(resource, type_.name, at=at)
+    if checked.get("id") != id_:
+        place = f"{at or type_.name}.id"
+        raise InvalidResource(Issue("invalid", f"{place} must be the id of the URL, {id_}.", place))
+    row = _locked(principal, type_, id_, if_match)
+    writer.update(principal, row, checked)
+    return Changed(200, type_, _again(principal, type_, id_))
+
+
+@transaction.atomic
+def patch(principal: Principal, type_name: str, id_: str, operations: Any, *, if_match: str = "") -> Changed:
+    type_, writer = _writer(type_name)
+    check_scope(principal, type_.name, "u")
+    row = _locked(principal, type_, id_, if_match)
+    [resource] = type_.render([row], principal)
+    changed = check_structure(patched(resource, operations), type_.name)
+    if changed.get("id") != id_:
+        raise InvalidResource(Issue("invalid", f"{type_.name}.id stays {id_}.", f"{type_.name}.id"))
+    writer.update(principal, row, changed)
+    return Changed(200, type_, _again(principal, type_, id_))
+
+
+@transaction.atomic
+def delete(principal: Principal, type_name: str, id_: str, *, if_match: str = "") -> Changed:
+    type_, writer = _writer(type_name)
+    check_scope(principal, type_.name, "d")
+    writer.delete(principal, _locked(principal, type_, id_, if_match))
+    return Changed(204, type_)
+
+
+def _writer(type_name: str) -> tuple[ResourceType, Writer]:
+    type_ = type_named(type_name)
+    if type_.name not in WRITERS:
+        raise PermissionDenied(f"{type_.name} resources are not written over FHIR: see /FHIR/R5/metadata.")
+    return type_, WRITERS[type_.name]
+
+
+def _locked(principal: Principal, type_: ResourceType, id_: str, if_match: str) -> Any:
+    """The row as it stays until the transaction ends, in the version that was expected."""
+    row = type_.get(principal, id_, lock=True)
+    if if_match and expected_version(if_match) != type_.version_of(row):
+        raise PreconditionFailed(
+            f"{type_.name}/{id_} is in version {type_.version_of(row)} by now: read it again and repeat the change."
+        )
+    return row
+
+
+def expected_version(if_match: str) -> int:
+    """The version in `If-Match` or `entry.request.ifMatch`: `W/"3"`. Raises InvalidResource for anything else."""
+    match = _ETAG.fullmatch(if_match.strip())
+    if match is None or len(match[0]) > 24:
+        raise InvalidResource(Issue("value", 'If-Match names a version such as W/"3".'))
+    return int(match["version"] or match["bare"])
+
+
+def _again(principal: Principal, type_: ResourceType, id_: str) -> Any:
+    """The row with what the database made of it: its version, its time."""
+    return type_.get(principal, id_)
