@@ -27,6 +27,25 @@ class Migration(migrations.Migration):
     dependencies = [("core", "0007_sealed_audit")]
 
     operations = [
+        run("access_practitioner_v1", reverse="DROP VIEW access_practitioner"),
+        run("access_catalogue_v1", reverse="DROP VIEW access_catalogue"),
+        migrations.CreateModel(
+            name="PractitionerAccess",
+            fields=[
+                ("user_id", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("role", models.TextField()),
+                ("practitioner_id", models.BigIntegerField()),
+            ],
+            options={"db_table": "access_practitioner", "managed": False},
+        ),
+        migrations.CreateModel(
+            name="CatalogueAccess",
+            fields=[
+                ("user_id", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("role", models.TextField()),
+            ],
+            options={"db_table": "access_catalogue", "managed": False},
+        ),
         migrations.CreateModel(
             name="EnrolmentAccess",
             fields=[

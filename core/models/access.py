@@ -1,11 +1,15 @@
 """The access views of core/sql, for querysets. Read-only, and the only way that Django learns who reaches a row."""
 
+from typing import Self, TypeVar
+
 from django.db import models
 from django.db.models import Exists, OuterRef
 
 from core.policy.permissions import Permission
 from core.policy.principal import Principal
 from core.policy.roles import roles_granting
+
+M = TypeVar("M", bound=models.Model, covariant=True)
 
 
 class AccessQuerySet(models.QuerySet["models.Model"]):
@@ -73,6 +77,27 @@ class EnrolmentAccess(Access):
         db_table = "access_enrolment"
 
 
+class PractitionerAccess(Access):
+    practitioner_id = models.BigIntegerField()
+
+    class Meta:
+        managed = False
+        db_table = "access_practitioner"
+
+
+class CatalogueAccess(Access):
+    """What is the same for everybody: the kinds of data, and what sends them."""
+
+    class Meta:
+        managed = False
+        db_table = "access_catalogue"
+
+
+class CatalogueQuerySet(models.QuerySet[M]):
+    def visible_to(self, principal: Principal, permission: Permission = Permission.CATALOGUE_READ) -> Self:
+        return self.filter(CatalogueAccess.reaching(principal, permission))
+
+
 class ObservationAccess(Access):
     patient_id = models.BigIntegerField()
     study_id = models.BigIntegerField(null=True)
@@ -81,3 +106,12 @@ class ObservationAccess(Access):
     class Meta:
         managed = False
         db_table = "access_observation"
+
+
+class DeletedAccess(Access):
+    resource_type = models.TextField()
+    resource_id = models.BigIntegerField()
+
+    class Meta:
+        managed = False
+        db_table = "access_deleted"

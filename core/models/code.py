@@ -1,7 +1,13 @@
 from django.db import models
 
+from core.models.access import CatalogueQuerySet
+
 OPEN_MHEALTH = "https://w3id.org/openmhealth"
 IEEE_1752 = "https://w3id.org/ieee1752"
+
+
+class CodeQuerySet(CatalogueQuerySet["CodeableConcept"]):
+    pass
 
 
 class CodeableConcept(models.Model):
@@ -10,6 +16,8 @@ class CodeableConcept(models.Model):
     coding_system = models.CharField(max_length=255)
     coding_code = models.CharField(max_length=255)
     text = models.CharField(max_length=255)
+
+    objects = CodeQuerySet.as_manager()
 
     class Meta:
         ordering = ["id"]

@@ -5,6 +5,8 @@ from enum import StrEnum
 
 class Permission(StrEnum):
     ACCESS_LOG_READ = "access_log:read"
+    CATALOGUE_MANAGE = "catalogue:manage"
+    CATALOGUE_READ = "catalogue:read"
     CONSENT_READ = "consent:read"
     CONSENT_WRITE = "consent:write"
     ENROLMENT_MANAGE = "enrolment:manage"

@@ -1,7 +1,7 @@
 """Who can do what: role -> permissions. On which rows is the access views' part (core/sql).
 
 Roles of practitioners are per organization and do not inherit down the organization tree.
-`superuser`, `participant` and `self` are given by the access views, never stored.
+`superuser`, `participant`, `self` and `anybody` are given by the access views, never stored.
 """
 
 from dataclasses import dataclass
@@ -32,7 +32,11 @@ _MANAGE = _CARE | {Can.ACCESS_LOG_READ, Can.ORGANIZATION_MANAGE, Can.PRACTITIONE
 VIEWER = Role("viewer", "Reads the organization's studies, patients and consented data.", _READ)
 MEMBER = Role("member", "Also manages patients, studies and enrolments.", _CARE)
 MANAGER = Role("manager", "Also manages practitioners, sub-organizations and tokens.", _MANAGE)
-SUPERUSER = Role("superuser", "Manages everything; observations stay gated by consent.", _MANAGE)
+SUPERUSER = Role(
+    "superuser",
+    "Manages everything; observations stay gated by consent.",
+    _MANAGE | {Can.CATALOGUE_MANAGE, Can.CATALOGUE_READ},
+)
 PARTICIPANT = Role("participant", "A patient enrolled in the study.", frozenset({Can.STUDY_READ}))
 SELF = Role(
     "self",
@@ -49,10 +53,16 @@ SELF = Role(
     ),
 )
 
-PRACTITIONER_ROLES = (VIEWER, MEMBER, MANAGER)
-"""The roles that an organization gives; the other three follow from who somebody is."""
+ANYBODY = Role(
+    "anybody",
+    "Everybody who has logged in: the catalogue of kinds of data and of what sends them is the same for all.",
+    frozenset({Can.CATALOGUE_READ}),
+)
 
-ALL_ROLES = (*PRACTITIONER_ROLES, SUPERUSER, PARTICIPANT, SELF)
+PRACTITIONER_ROLES = (VIEWER, MEMBER, MANAGER)
+"""The roles that an organization gives; the others follow from who somebody is."""
+
+ALL_ROLES = (*PRACTITIONER_ROLES, SUPERUSER, PARTICIPANT, SELF, ANYBODY)
 
 
 def roles_granting(permission: Can) -> list[str]:
