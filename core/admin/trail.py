@@ -7,8 +7,8 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from core.admin.base import PatientDataAdmin, ReadOnly, is_number
-from core.models import AuditEvent, ConsentHistory
+from core.admin.base import PatientDataAdmin, ReadOnly, is_number, person
+from core.models import AuditEvent, ConsentHistory, Ingest, ResourceHistory
 
 
 class DoorFilter(admin.SimpleListFilter):
@@ -52,3 +52,33 @@ class ConsentHistoryAdmin(ReadOnly, PatientDataAdmin):
     search_help_text = "How it was changed, or the id of a patient, study or user."
     number_fields = ("patient_id", "study_id", "user_id")
     ordering = ("-id",)
+
+
+@admin.register(Ingest)
+class IngestAdmin(ReadOnly, PatientDataAdmin):
+    list_display = ("id", "recorded", "door", "activity", "user_id", "client_id", "recorded_count", "known_count")
+    list_filter = (DoorFilter,)
+    search_fields = ("activity",)
+    number_fields = ("id", "user_id")
+    search_help_text = "An activity, or the id of an ingest or a user."
+    ordering = ("-id",)
+
+    def patient_ids_of(self, obj: Ingest) -> Iterable[int]:
+        return obj.patient_ids
+
+
+@admin.register(ResourceHistory)
+class ResourceHistoryAdmin(ReadOnly, PatientDataAdmin):
+    """Consent gates former observations like those of now."""
+
+    list_display = ("id", "resource_type", "resource_id", "version_id", "last_updated", "ended_at", "user_id")
+    search_fields = ("resource_type__exact",)
+    number_fields = ("resource_id", "patient_id", "user_id")
+    search_help_text = "A kind of resource, like Patient, or the id of a resource, patient or user."
+    ordering = ("-id",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ResourceHistory]:
+        return ResourceHistory.objects.visible_to(person(request)).order_by(*self.ordering)
+
+    def patient_ids_of(self, obj: ResourceHistory) -> Iterable[int]:
+        return [] if obj.patient_id is None else [obj.patient_id]

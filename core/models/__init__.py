@@ -3,6 +3,7 @@ from core.models.audit import AuditEvent
 from core.models.code import CodeableConcept
 from core.models.consent import ConsentHistory, StudyPatientScopeConsent
 from core.models.data_source import DataSource, DataSourceSupportedScope
+from core.models.history import ResourceHistory
 from core.models.ingest import Ingest
 from core.models.observation import Observation, ObservationIdentifier
 from core.models.organization import Organization
@@ -10,6 +11,7 @@ from core.models.patient import Patient, PatientIdentifier, PatientOrganization
 from core.models.practitioner import Practitioner, PractitionerOrganization
 from core.models.study import Study, StudyClient, StudyDataSource, StudyPatient, StudyScopeRequest
 from core.models.user import User
+from core.models.versioned import Versioned
 
 __all__ = [
     "AuditEvent",
@@ -30,6 +32,7 @@ __all__ = [
     "PatientOrganization",
     "Practitioner",
     "PractitionerOrganization",
+    "ResourceHistory",
     "Study",
     "StudyAccess",
     "StudyClient",
@@ -38,4 +41,5 @@ __all__ = [
     "StudyPatientScopeConsent",
     "StudyScopeRequest",
     "User",
+    "Versioned",
 ]

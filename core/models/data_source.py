@@ -1,9 +1,10 @@
 from django.db import models
 
 from core.models.fhir_extra import FHIR_EXTRA
+from core.models.versioned import Versioned
 
 
-class DataSource(models.Model):
+class DataSource(Versioned):
     """What sends data: a device or a service (FHIR R5 Device)."""
 
     class Type(models.TextChoices):

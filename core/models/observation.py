@@ -4,6 +4,7 @@ from django.db import models
 
 from core.models.access import ObservationAccess
 from core.models.fhir_extra import FHIR_EXTRA
+from core.models.versioned import Versioned
 from core.policy.permissions import Permission
 from core.policy.principal import Principal
 
@@ -15,7 +16,7 @@ class ObservationQuerySet(models.QuerySet["Observation"]):
         return self.filter(reached)
 
 
-class Observation(models.Model):
+class Observation(Versioned):
     """One Open mHealth / IEEE 1752.1 data point, as sent, and beside it what queries need as typed columns.
 
     `effective_start` is the instant, or the beginning of the period that `effective_end` closes.
@@ -56,7 +57,6 @@ class Observation(models.Model):
         db_constraint=False,
         related_name="+",
     )
-    last_updated = models.DateTimeField(auto_now=True)
 
     objects = ObservationQuerySet.as_manager()
 

@@ -5,6 +5,7 @@ from django.db.models import Case, OuterRef, Subquery, When
 
 from core.models.access import OrganizationAccess
 from core.models.fhir_extra import FHIR_EXTRA
+from core.models.versioned import Versioned
 from core.policy.permissions import Permission
 from core.policy.principal import Principal
 from core.policy.roles import SUPERUSER
@@ -24,7 +25,7 @@ class OrganizationQuerySet(models.QuerySet["Organization"]):
         return self.annotate(current_user_role=Subquery(strongest))
 
 
-class Organization(models.Model):
+class Organization(Versioned):
     """FHIR R5 Organization. `part_of` makes a tree; a trigger refuses a loop."""
 
     class Type(models.TextChoices):
@@ -53,7 +54,6 @@ class Organization(models.Model):
     type = models.CharField(max_length=32, choices=Type)
     part_of = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="children")
     fhir_extra = models.JSONField(default=dict, blank=True, editable=False, help_text=FHIR_EXTRA)
-    last_updated = models.DateTimeField(auto_now=True)
 
     objects = OrganizationQuerySet.as_manager()
 

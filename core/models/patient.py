@@ -5,6 +5,7 @@ from django.db.models.functions import Upper
 
 from core.models.access import PatientAccess
 from core.models.fhir_extra import FHIR_EXTRA
+from core.models.versioned import Versioned
 from core.policy.permissions import Permission
 from core.policy.principal import Principal
 
@@ -14,7 +15,7 @@ class PatientQuerySet(models.QuerySet["Patient"]):
         return self.filter(PatientAccess.reaching(principal, permission, patient_id="pk"))
 
 
-class Patient(models.Model):
+class Patient(Versioned):
     """FHIR R5 Patient. `user` is set once the patient has a login."""
 
     class Gender(models.TextChoices):
@@ -33,7 +34,6 @@ class Patient(models.Model):
     telecom_phone = models.CharField(max_length=64, blank=True)
     telecom_email = models.EmailField(blank=True)
     fhir_extra = models.JSONField(default=dict, blank=True, editable=False, help_text=FHIR_EXTRA)
-    last_updated = models.DateTimeField(auto_now=True)
     organizations = models.ManyToManyField("core.Organization", through="PatientOrganization", related_name="patients")
 
     objects = PatientQuerySet.as_manager()

@@ -1,12 +1,13 @@
 from django.db import models
 
 from core.models.fhir_extra import FHIR_EXTRA
+from core.models.versioned import Versioned
 from core.policy.roles import PRACTITIONER_ROLES
 
 ROLE_CHOICES = [(role.code, f"{role.code}: {role.sentence}") for role in PRACTITIONER_ROLES]
 
 
-class Practitioner(models.Model):
+class Practitioner(Versioned):
     """FHIR R5 Practitioner: a user who works for organizations."""
 
     user = models.OneToOneField("core.User", models.CASCADE, related_name="practitioner")
@@ -16,7 +17,6 @@ class Practitioner(models.Model):
     birth_date = models.DateField(null=True, blank=True)
     telecom_phone = models.CharField(max_length=64, blank=True)
     fhir_extra = models.JSONField(default=dict, blank=True, editable=False, help_text=FHIR_EXTRA)
-    last_updated = models.DateTimeField(auto_now=True)
     organizations = models.ManyToManyField("core.Organization", through="PractitionerOrganization")
 
     class Meta:
@@ -26,7 +26,7 @@ class Practitioner(models.Model):
         return f"{self.name_given} {self.name_family}".strip() or f"Practitioner {self.pk}"
 
 
-class PractitionerOrganization(models.Model):
+class PractitionerOrganization(Versioned):
     """A membership with its role (FHIR R5 PractitionerRole)."""
 
     practitioner = models.ForeignKey(Practitioner, models.CASCADE, related_name="memberships")

@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from core.models.access import EnrolmentAccess, StudyAccess
 from core.models.fhir_extra import FHIR_EXTRA
+from core.models.versioned import Versioned
 from core.policy.permissions import Permission
 from core.policy.principal import Principal
 
@@ -15,7 +16,7 @@ class StudyQuerySet(models.QuerySet["Study"]):
         return self.filter(StudyAccess.reaching(principal, permission, study_id="pk"))
 
 
-class Study(models.Model):
+class Study(Versioned):
     """FHIR R5 ResearchStudy, run by one organization."""
 
     name = models.CharField(max_length=255)
@@ -23,7 +24,6 @@ class Study(models.Model):
     organization = models.ForeignKey("core.Organization", models.PROTECT, related_name="studies")
     icon_url = models.URLField(blank=True)
     fhir_extra = models.JSONField(default=dict, blank=True, editable=False, help_text=FHIR_EXTRA)
-    last_updated = models.DateTimeField(auto_now=True)
     scopes = models.ManyToManyField("core.CodeableConcept", through="StudyScopeRequest", related_name="studies")
     patients = models.ManyToManyField("core.Patient", through="StudyPatient", related_name="studies")
     data_sources = models.ManyToManyField("core.DataSource", through="StudyDataSource", related_name="studies")
