@@ -72,8 +72,14 @@ class Observation(Versioned):
         indexes = [
             # The newest of a patient and code, a time window, and a cursor along it.
             models.Index("patient", "code", models.F("effective_start").desc(), models.F("id").desc(), name="obs_time"),
-            # A cursor over everything that changed.
-            models.Index(fields=["last_updated", "id"], name="obs_updated"),
+            # What holds until after a moment although it began before: few have an end.
+            models.Index(
+                fields=["patient", "code", "effective_end"],
+                condition=models.Q(effective_end__isnull=False),
+                name="obs_period",
+            ),
+            # The last changed of a patient and code, and a cursor along it.
+            models.Index(fields=["patient", "code", "last_updated", "id"], name="obs_changed"),
         ]
 
     def __str__(self) -> str:

@@ -1,8 +1,5 @@
-"""What a query needs from an Open mHealth or IEEE 1752.1 data point: when it holds, and its number if it has one.
-
-A data point is `{"header": …, "body": …}` (IEEE 1752.1-2021 clause 5). Its body keeps the original time offsets; here
-they become instants, and the offset is kept beside them.
-"""
+"""When a data point holds. Its body keeps the original time offsets; here they become instants, and the offset is kept
+beside them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,12 +36,6 @@ class TimeFrame:
     utc_offset_minutes: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Quantity:
-    value: float
-    unit: str
-
-
 def effective_time(data_point: Mapping[str, Any]) -> TimeFrame:
     """When a data point holds: its `effective_time_frame`, or where the schema lets that out, when it was recorded.
 
@@ -61,18 +52,6 @@ def effective_time(data_point: Mapping[str, Any]) -> TimeFrame:
     if "time_interval" in frame:
         return _interval(frame["time_interval"])
     raise InvalidInput("body.effective_time_frame needs a date_time or a time_interval.")
-
-
-def scalar(code: str, body: Mapping[str, Any]) -> Quantity | None:
-    """The number of a scalar kind: `omh:blood-glucose:4.0` keeps it in `blood_glucose`. None for multi-part kinds."""
-    name = code.split(":")[1] if code.count(":") == 2 else code
-    measure = body.get(name.replace("-", "_"))
-    if not isinstance(measure, Mapping):
-        return None
-    value, unit = measure.get("value"), measure.get("unit")
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isinstance(unit, str):
-        return None
-    return Quantity(float(value), unit)
 
 
 def _instant(text: Any, place: str) -> TimeFrame:
