@@ -1,10 +1,31 @@
 """Every type of resource that the exchange serves. CapabilityStatement, routes and references all come from here."""
 
 from core.fhir.resource import ResourceType, Writer
+from core.fhir.resources.audit_event import AuditEventType
+from core.fhir.resources.consent import ConsentType
+from core.fhir.resources.device import DeviceType
 from core.fhir.resources.organization import OrganizationType
+from core.fhir.resources.patient import PatientType
+from core.fhir.resources.practitioner import PractitionerRoleType, PractitionerType
+from core.fhir.resources.provenance import ProvenanceType
+from core.fhir.resources.study import GroupType, ResearchStudyType
 from core.policy.errors import NotVisible
 
-TYPES: dict[str, ResourceType] = {type_.name: type_ for type_ in (OrganizationType(),)}
+TYPES: dict[str, ResourceType] = {
+    type_.name: type_
+    for type_ in (
+        AuditEventType(),
+        ConsentType(),
+        DeviceType(),
+        GroupType(),
+        OrganizationType(),
+        PatientType(),
+        PractitionerRoleType(),
+        PractitionerType(),
+        ProvenanceType(),
+        ResearchStudyType(),
+    )
+}
 
 WRITERS: dict[str, Writer] = {}
 """What can be created, changed and deleted over FHIR, where the role allows."""

@@ -1,9 +1,10 @@
 """What one type of FHIR resource is here: which rows, who sees them, how a row reads as JSON, how it is searched."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, ClassVar, Protocol
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 
 from core.fhir.door import BASE
 from core.fhir.errors import Resource
@@ -20,21 +21,29 @@ class ResourceType:
 
     name: ClassVar[str]
     search_parameters: ClassVar[Mapping[str, SearchParameter]] = {}
-    """By name. The common ones (_id, _lastUpdated, …) belong to every type and are in core/fhir/search."""
-    versioned: ClassVar[bool] = True
+    """By name. Those that every type has (_id, _lastUpdated, …) are in core/fhir/search/common.py."""
+    updated: ClassVar[str] = "last_updated"
+    """The column of `meta.lastUpdated`."""
+    default_sort: ClassVar[str] = "_id"
+    max_page: ClassVar[int] = 1_000
+    same_for_everybody: ClassVar[bool] = True
+    """Whether a version reads the same for all who may read it, for as long as it stands: then a 304 is true."""
 
     def visible_to(self, principal: Principal) -> QuerySet[Any]:
-        """The rows that this person may read, with what `render` needs fetched beside them in a constant number of
-        queries."""
+        """The rows that this person may read, and no more: conditions are built on it."""
         raise NotImplementedError
 
-    def with_id(self, rows: QuerySet[Any], ids: Iterable[str]) -> QuerySet[Any]:
+    def fetched(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """The rows with what `render` needs of them, in a constant number of queries."""
+        return rows
+
+    def has_id(self, ids: Iterable[str]) -> Q:
         """The rows of these FHIR ids; what cannot be an id finds nothing."""
-        return rows.filter(pk__in=[key for id_ in ids if (key := integer_id(id_)) is not None])
+        return Q(pk__in=[key for id_ in ids if (key := integer_id(id_)) is not None])
 
     def get(self, principal: Principal, id_: str, *, lock: bool = False) -> Any:
-        """One row, locked until the transaction ends if asked. Raises NotVisible, alike for missing and forbidden."""
-        rows = self.with_id(self.visible_to(principal), [id_])
+        """One row, with `lock` until the transaction ends. Raises NotVisible, the same for missing and forbidden."""
+        rows = self.fetched(self.visible_to(principal).filter(self.has_id([id_])))
         row = (rows.select_for_update(of=("self",)) if lock else rows).first()
         if row is None:
             raise NotVisible(no_such(self.name, id_))
@@ -44,18 +53,27 @@ class ResourceType:
         return str(row.pk)
 
     def patient_ids(self, row: Any) -> Iterable[int]:
-        """Whose data the row is, for the audit trail."""
+        """Whose data the row is, for the audit trail. Asked after `render`."""
         return ()
 
     def version_of(self, row: Any) -> int:
         version: int = row.version_id
         return version
 
-    def render(self, rows: Sequence[Any], principal: Principal) -> list[Any]:
-        """The resources of rows that `visible_to` gave, in their order: dicts, or orjson.Fragment for speed."""
-        return [self.render_one(row, principal) for row in rows]
+    def updated_at(self, row: Any) -> datetime:
+        """`meta.lastUpdated`."""
+        moment: datetime = getattr(row, self.updated)
+        return moment
 
-    def render_one(self, row: Any, principal: Principal) -> Resource:
+    def render(self, rows: Sequence[Any], principal: Principal) -> list[Any]:
+        """The resources of rows that `fetched` gave, in their order: dicts, or orjson.Fragment for speed.
+
+        Former versions (core/models/history.py) are rendered here too. What else the rows need is looked up for all at
+        once.
+        """
+        return [self.render_one(row) for row in rows]
+
+    def render_one(self, row: Any) -> Resource:
         raise NotImplementedError
 
     def url_of(self, row: Any) -> str:
@@ -81,18 +99,3 @@ def integer_id(id_: str) -> int | None:
     if not (id_.isascii() and id_.isdecimal()) or str(int(id_[:20])) != id_:
         return None
     return key if (key := int(id_)) <= MAX_ID else None
-
-
-def meta_of(row: Any, **more: Any) -> Resource:
-    """Resource.meta (FHIR R5 resource.html#Meta) of a versioned row."""
-    return {"versionId": str(row.version_id), "lastUpdated": instant(row.last_updated), **more}
-
-
-def instant(moment: Any) -> str:
-    """A moment as FHIR writes an instant: with the offset, milliseconds kept when there are any."""
-    return str(moment.isoformat(timespec="microseconds" if moment.microsecond % 1000 else "milliseconds"))
-
-
-def reference(type_name: str, id_: object, display: str = "") -> Resource:
-    """A relative literal reference (FHIR R5 references.html)."""
-    return {"reference": f"{type_name}/{id_}", **({"display": display} if display else {})}

@@ -1,7 +1,21 @@
+from typing import Self
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import Exists, OuterRef
 
 from core.models.observation import Observation, ObservationQuerySet
+from core.policy.permissions import Permission
+from core.policy.principal import Principal
+
+
+class IngestQuerySet(models.QuerySet["Ingest"]):
+    def visible_to(self, principal: Principal, permission: Permission = Permission.OBSERVATION_READ) -> Self:
+        """Those that brought something which the person may read today."""
+        brought = Observation.objects.visible_to(principal, permission).filter(
+            ingest=OuterRef("pk"), pk__gte=OuterRef("first_observation_id"), pk__lte=OuterRef("last_observation_id")
+        )
+        return self.filter(Exists(brought))
 
 
 class Ingest(models.Model):
@@ -23,6 +37,8 @@ class Ingest(models.Model):
     known_count = models.IntegerField(help_text="Observations of the batch that were there already.")
     first_observation_id = models.BigIntegerField()
     last_observation_id = models.BigIntegerField()
+
+    objects = IngestQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]

@@ -1,10 +1,20 @@
+from typing import Self
+
 from django.db import models
 
+from core.models.access import OrganizationAccess, PractitionerAccess
 from core.models.fhir_extra import FHIR_EXTRA
 from core.models.versioned import Versioned
+from core.policy.permissions import Permission
+from core.policy.principal import Principal
 from core.policy.roles import PRACTITIONER_ROLES
 
 ROLE_CHOICES = [(role.code, f"{role.code}: {role.sentence}") for role in PRACTITIONER_ROLES]
+
+
+class PractitionerQuerySet(models.QuerySet["Practitioner"]):
+    def visible_to(self, principal: Principal, permission: Permission = Permission.PRACTITIONER_READ) -> Self:
+        return self.filter(PractitionerAccess.reaching(principal, permission, practitioner_id="pk"))
 
 
 class Practitioner(Versioned):
@@ -19,11 +29,18 @@ class Practitioner(Versioned):
     fhir_extra = models.JSONField(default=dict, blank=True, editable=False, help_text=FHIR_EXTRA)
     organizations = models.ManyToManyField("core.Organization", through="PractitionerOrganization")
 
+    objects = PractitionerQuerySet.as_manager()
+
     class Meta:
         ordering = ["id"]
 
     def __str__(self) -> str:
         return f"{self.name_given} {self.name_family}".strip() or f"Practitioner {self.pk}"
+
+
+class PractitionerOrganizationQuerySet(models.QuerySet["PractitionerOrganization"]):
+    def visible_to(self, principal: Principal, permission: Permission = Permission.PRACTITIONER_READ) -> Self:
+        return self.filter(OrganizationAccess.reaching(principal, permission, organization_id="organization_id"))
 
 
 class PractitionerOrganization(Versioned):
@@ -32,6 +49,8 @@ class PractitionerOrganization(Versioned):
     practitioner = models.ForeignKey(Practitioner, models.CASCADE, related_name="memberships")
     organization = models.ForeignKey("core.Organization", models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=16, choices=ROLE_CHOICES)
+
+    objects = PractitionerOrganizationQuerySet.as_manager()
 
     class Meta:
         ordering = ["id"]

@@ -2,8 +2,9 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from core.fhir.elements import coded, reference, resource
 from core.fhir.errors import Resource
-from core.fhir.resource import ResourceType, meta_of, reference
+from core.fhir.resource import ResourceType
 from core.models import Organization
 from core.policy.principal import Principal
 
@@ -18,13 +19,13 @@ class OrganizationType(ResourceType):
     def visible_to(self, principal: Principal) -> QuerySet[Any]:
         return Organization.objects.visible_to(principal)
 
-    def render_one(self, row: Organization, principal: Principal) -> Resource:
-        return {
-            "resourceType": "Organization",
-            "id": self.id_of(row),
-            "meta": meta_of(row),
-            "active": True,
-            "type": [{"coding": [{"system": TYPE_SYSTEM, "code": row.type, "display": row.get_type_display()}]}],
-            "name": row.name,
-            **({"partOf": reference("Organization", row.part_of_id)} if row.part_of_id is not None else {}),
-        }
+    def render_one(self, row: Organization) -> Resource:
+        return resource(
+            row,
+            "Organization",
+            self.id_of(row),
+            active=True,
+            type=[coded(TYPE_SYSTEM, row.type, row.get_type_display())],
+            name=row.name,
+            partOf=None if row.part_of_id is None else reference("Organization", row.part_of_id),
+        )
