@@ -189,7 +189,7 @@ def _add_to_organizations(patient: Patient, organizations: Iterable[Organization
 
 def _replace_identifiers(patient: Patient, identifiers: Identifiers) -> None:
     wanted = set(identifiers)
-    for identifier in patient.identifiers.all():
+    for identifier in PatientIdentifier.objects.filter(patient=patient):
         if (identifier.system, identifier.value) in wanted:
             wanted.remove((identifier.system, identifier.value))
         else:

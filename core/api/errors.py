@@ -39,29 +39,22 @@ def handle(error: Exception, context: Mapping[str, Any]) -> Response | None:
     return None
 
 
-def first_sentence(said: Any) -> str:
+def first_sentence(said: Any, place: str = "") -> str:
     """Of what DRF says of a whole body, the first fault with the way to it: `identifiers[0].system: Not a string.`"""
     if isinstance(said, Mapping):
-        if set(said) == {"detail"}:
-            return first_sentence(said["detail"])
         name, inner = next(iter(said.items()))
-        return _joined(str(name), inner)
+        return first_sentence(inner, _inside(place, name))
     if isinstance(said, list):
-        place = next((place for place, inner in enumerate(said) if inner), 0)
-        inner = said[place]
-        return _joined(f"[{place}]", inner) if isinstance(inner, Mapping | list) else str(inner)
-    return str(said)
+        number = next((number for number, inner in enumerate(said) if inner), 0)
+        is_item = isinstance(said[number], Mapping | list)
+        return first_sentence(said[number], _inside(place, number) if is_item else place)
+    return f"{place}: {said}" if place else str(said)
 
 
-def _joined(name: str, inner: Any) -> str:
-    sentence = first_sentence(inner)
-    if name == "non_field_errors":
-        return sentence
-    is_deeper = isinstance(inner, Mapping) and "non_field_errors" not in inner
-    is_item = isinstance(inner, list) and bool(inner) and any(isinstance(item, Mapping | list) for item in inner)
-    if is_item:
-        return f"{name}{sentence}"
-    return f"{name}.{sentence}" if is_deeper else f"{name}: {sentence}"
+def _inside(place: str, name: str | int) -> str:
+    if isinstance(name, int):
+        return f"{place}[{name}]"
+    return place if name in ("detail", "non_field_errors") else f"{place}.{name}".lstrip(".")
 
 
 def _status_of(error: errors.DomainError) -> int:

@@ -3,7 +3,7 @@ from typing import Self
 from django.db import models
 from django.db.models.functions import Upper
 
-from core.models.access import PatientAccess
+from core.models.access import OrganizationAccess, PatientAccess
 from core.models.fhir_extra import FHIR_EXTRA
 from core.models.versioned import Versioned
 from core.policy.permissions import Permission
@@ -13,6 +13,13 @@ from core.policy.principal import Principal
 class PatientQuerySet(models.QuerySet["Patient"]):
     def visible_to(self, principal: Principal, permission: Permission = Permission.PATIENT_READ) -> Self:
         return self.filter(PatientAccess.reaching(principal, permission, patient_id="pk"))
+
+    def named(self, words: str) -> Self:
+        """Whose names, given and family together, contain each of these words."""
+        found = self
+        for word in words.split():
+            found = found.filter(models.Q(name_given__icontains=word) | models.Q(name_family__icontains=word))
+        return found
 
 
 class Patient(Versioned):
@@ -47,9 +54,18 @@ class Patient(Versioned):
         return f"Patient {self.pk}"
 
 
+class PatientOrganizationQuerySet(models.QuerySet["PatientOrganization"]):
+    def visible_to(self, principal: Principal, permission: Permission = Permission.ORGANIZATION_READ) -> Self:
+        """Those of organizations that the person reaches, and a patient's own: nobody learns who else treats them."""
+        reached = OrganizationAccess.reaching(principal, permission, organization_id="organization_id")
+        return self.filter(reached | models.Q(patient__user=principal.user_id))
+
+
 class PatientOrganization(models.Model):
     patient = models.ForeignKey(Patient, models.CASCADE, related_name="patient_organizations")
     organization = models.ForeignKey("core.Organization", models.CASCADE, related_name="patient_organizations")
+
+    objects = PatientOrganizationQuerySet.as_manager()
 
     class Meta:
         ordering = ["id"]
