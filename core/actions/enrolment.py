@@ -1,5 +1,6 @@
 """Who takes part in a study."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.utils import timezone
@@ -13,17 +14,36 @@ from core.policy.principal import Principal
 def enrol(
     *, actor: Principal | None, patient: Patient, study: Study, door: str, enrolled_at: datetime | None = None
 ) -> bool:
-    """Enrol a patient of the study's organization; false if they were enrolled already.
+    """Enrol a patient of the study's organization; false if they were enrolled already. See `enrol_all`."""
+    return enrol_all(actor=actor, patients=[patient], study=study, door=door, enrolled_at=enrolled_at) > 0
 
-    The caller has fetched both with ENROLMENT_MANAGE. Raises InvalidInput as check_can_enrol does.
+
+def enrol_all(
+    *,
+    actor: Principal | None,
+    patients: Sequence[Patient],
+    study: Study,
+    door: str,
+    enrolled_at: datetime | None = None,
+) -> int:
+    """Enrol patients of the study's organization, all or nobody; returns how many were not enrolled before.
+
+    The caller has fetched everybody, and the study, with ENROLMENT_MANAGE. Raises InvalidInput as check_can_enrol does.
     """
     with acting(actor, door=door):
-        check_can_enrol(patient=patient, study=study)
-        _, created = StudyPatient.objects.get_or_create(
-            study=study, patient=patient, defaults={"enrolled_at": enrolled_at or timezone.now()}
+        for patient in patients:
+            check_can_enrol(patient=patient, study=study)
+        known = set(study.enrolments.filter(patient__in=patients).values_list("patient_id", flat=True))
+        newcomers = [
+            StudyPatient(study=study, patient=patient, enrolled_at=enrolled_at or timezone.now())
+            for patient in patients
+            if patient.pk not in known
+        ]
+        StudyPatient.objects.bulk_create(newcomers, ignore_conflicts=True)
+        record_write(
+            actor, door=door, action="enrol", study_id=study.pk, patient_ids=sorted(patient.pk for patient in patients)
         )
-        record_write(actor, door=door, action="enrol", study_id=study.pk, patient_ids=[patient.pk])
-        return created
+        return len(newcomers)
 
 
 def check_can_enrol(*, patient: Patient, study: Study) -> None:
@@ -36,11 +56,23 @@ def check_can_enrol(*, patient: Patient, study: Study) -> None:
 
 
 def withdraw_from_study(*, actor: Principal | None, patient: Patient, study: Study, door: str) -> bool:
-    """End an enrolment, and with it every consent to the study; false if there was none.
+    """End an enrolment; false if there was none. See `withdraw_all`."""
+    return withdraw_all(actor=actor, patients=[patient], study=study, door=door) > 0
 
-    The consents' history and the patient's observations stay; nobody reaches the data through this study any more.
+
+def withdraw_all(*, actor: Principal | None, patients: Sequence[Patient], study: Study, door: str) -> int:
+    """End enrolments, and with each every consent to the study; returns how many there were.
+
+    The consents' history and the patients' observations stay; nobody reaches the data through this study any more.
     """
     with acting(actor, door=door):
-        deleted, _ = StudyPatient.objects.filter(study=study, patient=patient).delete()
-        record_write(actor, door=door, action="withdraw_from_study", study_id=study.pk, patient_ids=[patient.pk])
-        return deleted > 0
+        ended = StudyPatient.objects.filter(study=study, patient__in=patients)
+        _, kinds = ended.delete()
+        record_write(
+            actor,
+            door=door,
+            action="withdraw_from_study",
+            study_id=study.pk,
+            patient_ids=sorted(patient.pk for patient in patients),
+        )
+        return kinds.get(StudyPatient._meta.label, 0)

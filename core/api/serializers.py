@@ -58,6 +58,23 @@ class IdField(serializers.IntegerField):
         super().__init__(**{"min_value": 0, "max_value": MAX_ID, **kwargs})
 
 
+class ReferenceField(IdField):
+    """The id of another row; also as an object with an `id`, as answers show it."""
+
+    def to_internal_value(self, data: Any) -> int:
+        return super().to_internal_value(str(data.get("id")) if isinstance(data, Mapping) else data)
+
+
+class IdListField(serializers.ListField):
+    """Ids; a single one needs no list around it."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"child": IdField(), "allow_empty": False, "max_length": 1_000, **kwargs})
+
+    def to_internal_value(self, data: Any) -> list[int]:
+        return super().to_internal_value([data] if isinstance(data, int | str) else data)
+
+
 class Problem(serializers.Serializer[Any]):
     """Every refusal."""
 

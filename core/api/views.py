@@ -1,6 +1,6 @@
 """What every view of the REST door is made of: `RestView`, and `operation` for each of its methods."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, ClassVar
@@ -11,7 +11,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import BaseSerializer
+from rest_framework.serializers import BaseSerializer, Serializer
 
 from core.api import errors
 from core.api.json import JsonParser, JsonRenderer
@@ -31,7 +31,7 @@ class Operation:
 
     scope: str
     query: type[Query] | None
-    body: AnySerializer | None
+    body: type[Serializer[Any]] | None
     answer: AnySerializer | None
     status: int
     is_page: bool
@@ -42,7 +42,7 @@ def operation(
     scope: str,
     *,
     query: type[Query] | None = None,
-    body: AnySerializer | None = None,
+    body: type[Serializer[Any]] | None = None,
     answer: AnySerializer | None = None,
     status: int = 200,
     counted: bool = False,
@@ -51,23 +51,26 @@ def operation(
     """Declares a method of a RestView: what it needs and what it gives, for the view and for the OpenAPI document.
 
     `scope` is what the token must have been given for, as SMART v2 writes it: `Organization.s`. The method finds the
-    validated query string in `self.query` and the body in `self.body` (PATCH: what of it was sent), and returns what
-    `answer` renders: an object; with a `PageQuery` as `query` a queryset, of which a page is sent (`counted`: always
-    with the count of all); with `many` an iterable, which is sent whole. Or it returns a Response.
+    validated query string in `self.query` and the body in `self.body` (PATCH: what of it was sent; DELETE: from the
+    query string too, because not every client can send a body with it), and returns what `answer` renders: an object;
+    with a `PageQuery` as `query` a queryset, of which a page is sent (`counted`: always with the count of all); with
+    `many` an iterable, which is sent whole. Or it returns a Response.
     """
     is_page = query is not None and issubclass(query, PageQuery)
-    declared = Operation(scope, query, body, answer, status, is_page, counted)
+    declared = Operation(scope, query, body, answer, status if answer else 204, is_page, counted)
 
     def decorate(method: Callable[..., Any]) -> Callable[..., Response]:
+        is_delete = method.__name__ == "delete"
+
         @extend_schema(
-            parameters=[query] if query else [],
-            request=body,
-            responses={status: _shown(declared, many=many), **dict.fromkeys(_REFUSALS, Problem)},
+            parameters=[sent for sent in (query, body if is_delete else None) if sent],
+            request=None if is_delete else body,
+            responses={declared.status: _shown(declared, many=many), **dict.fromkeys(_REFUSALS, Problem)},
         )
         @wraps(method)
         def handler(view: "RestView", request: Request, **keys: Any) -> Response:
-            view.query = view.read(query, request.query_params.dict()) if query else {}
-            view.body = view.read(body, request.data, partial=request.method == "PATCH") if body else {}
+            view.query = view.read(query, _parameters(request)) if query else {}
+            view.body = view.read(body, _sent(request), partial=request.method == "PATCH") if body else {}
             given = method(view, **keys)
             if isinstance(given, Response):
                 return given
@@ -81,6 +84,17 @@ def operation(
         return handler
 
     return decorate
+
+
+def _parameters(request: Request) -> dict[str, Any]:
+    """The query string; what is given several times is a list."""
+    return {name: given[0] if len(given) == 1 else given for name, given in request.query_params.lists()}
+
+
+def _sent(request: Request) -> Any:
+    if request.method == "DELETE" and isinstance(request.data, Mapping):
+        return {**_parameters(request), **request.data}
+    return request.data
 
 
 def _shown(declared: Operation, *, many: bool) -> Any:

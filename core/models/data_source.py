@@ -1,7 +1,12 @@
 from django.db import models
 
+from core.models.access import CatalogueQuerySet
 from core.models.fhir_extra import FHIR_EXTRA
 from core.models.versioned import Versioned
+
+
+class DataSourceQuerySet(CatalogueQuerySet["DataSource"]):
+    pass
 
 
 class DataSource(Versioned):
@@ -17,6 +22,8 @@ class DataSource(Versioned):
     type = models.CharField(max_length=32, choices=Type, default=Type.PERSONAL_DEVICE)
     fhir_extra = models.JSONField(default=dict, blank=True, editable=False, help_text=FHIR_EXTRA)
     supported_scopes = models.ManyToManyField("core.CodeableConcept", through="DataSourceSupportedScope")
+
+    objects = DataSourceQuerySet.as_manager()
 
     class Meta:
         ordering = ["id"]

@@ -4,6 +4,7 @@ from typing import Any, Protocol, Self, TypeVar
 
 from django.db import models
 
+from core.models.access import CatalogueAccess
 from core.policy.checks import no_such
 from core.policy.errors import NotVisible, PermissionDenied
 from core.policy.permissions import Permission
@@ -36,3 +37,9 @@ def fetch(rows: VisibleRows[M], pk: int, principal: Principal, permission: Permi
     if permission is not None and seen.exists():
         raise PermissionDenied(f"Your role does not include {permission} for {kind} {pk}.")
     raise NotVisible(no_such(kind, pk))
+
+
+def check_keeps_catalogue(principal: Principal) -> None:
+    """Raises PermissionDenied for whom may read, but not change, what is the same for everybody."""
+    if not CatalogueAccess.objects.granting(principal, Permission.CATALOGUE_MANAGE).exists():
+        raise PermissionDenied(f"Your role does not include {Permission.CATALOGUE_MANAGE}.")
