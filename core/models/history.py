@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
 from core.models.access import DeletedAccess, ObservationAccess
+from core.models.former import former_instance
 from core.models.versioned import Versioned
 from core.policy.permissions import Permission
 from core.policy.principal import Principal
@@ -80,29 +81,5 @@ class ResourceHistory(models.Model):
         """
         if self.content is None:
             raise ValueError(f"{self} is a deletion.")
-        model = apps.get_model("core", self.resource_type)
-        instance: Versioned = _row(model, self.content, self._state.db)
-        parts: dict[str, models.QuerySet[models.Model]] = {}
-        for relation in model._meta.related_objects:
-            if (name := relation.get_accessor_name()) in self.content:
-                rows = [_row(relation.related_model, part, self._state.db) for part in self.content[name]]
-                for row in rows:
-                    setattr(row, relation.field.name, instance)
-                parts[name] = _fetched(getattr(instance, name).all(), rows)
-        # Where Django itself keeps what was prefetched, so that current and former resources are read alike.
-        instance._prefetched_objects_cache = parts  # type: ignore[attr-defined]
+        instance: Versioned = former_instance(apps.get_model("core", self.resource_type), self.content, self._state.db)
         return instance
-
-
-def _row(model: type[models.Model], content: dict[str, Any], database: str | None) -> Any:
-    """An instance from jsonb, in which a date is a string. A column younger than the content has its default."""
-    fields = model._meta.concrete_fields
-    values = [
-        field.to_python(content[field.attname]) if field.attname in content else field.get_default() for field in fields
-    ]
-    return model.from_db(database, [field.attname for field in fields], values)
-
-
-def _fetched(queryset: models.QuerySet[models.Model], rows: list[models.Model]) -> models.QuerySet[models.Model]:
-    queryset._result_cache = rows
-    return queryset

@@ -187,6 +187,22 @@ FOR EACH ROW EXECUTE FUNCTION history_of_part('DataSource', 'scope_links', 'data
 CREATE TRIGGER identifier_is_part_of_observation BEFORE UPDATE OR DELETE ON core_observationidentifier
 FOR EACH ROW EXECUTE FUNCTION history_of_part('Observation', 'identifiers', 'observation_id');
 
+-- Nearly all come in the statement that records their observation, before it: then there is nothing to touch, and that
+-- is all that bulk ingest pays for.
+CREATE FUNCTION history_of_new_identifier() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM core_observation WHERE id = NEW.observation_id) AND NOT EXISTS (
+        SELECT FROM core_observationidentifier known
+        WHERE (known.patient_id, known.value, known.system) = (NEW.patient_id, NEW.value, NEW.system)
+    ) THEN
+        PERFORM history_touch('Observation', NEW.observation_id);
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER new_identifier_is_part_of_observation BEFORE INSERT ON core_observationidentifier
+FOR EACH ROW EXECUTE FUNCTION history_of_new_identifier();
+
 -- A number once given to a version is never given to another: what comes back after its deletion goes on counting.
 -- Not for observations, whose ids come from the sequence alone.
 CREATE FUNCTION history_resume() RETURNS trigger LANGUAGE plpgsql AS $$
