@@ -1,26 +1,29 @@
 """The one way in for observations, single or many, from every door and import."""
 
-import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+import orjson
 from django.db import connection, transaction
 
-from core import sql
 from core.models import Observation
-from core.open_mhealth import effective_time, scalar
+from core.open_mhealth import TimeFrame, effective_time, scalar
+from core.policy.errors import InvalidInput
 from core.policy.principal import Principal
+from core.sql import statement
 
-_RECORD = (Path(sql.__file__).parent / "record_observations.sql").read_text()
+_RECORD = statement("record_observations")
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 @dataclass(frozen=True, slots=True)
 class NewObservation:
     """A data point to record. `code` is the coding's code (`omh:blood-glucose:4.0`), `code_id` its row.
 
-    `identifiers` are (system, value) pairs; what comes again under one of them is not recorded twice.
+    `identifiers` are (system, value) pairs; what comes again under one of them is not recorded twice. `time` and `text`
+    are when the data point holds and its JSON, where these are known; `fhir_extra` is what else came over FHIR.
     """
 
     patient_id: int
@@ -30,6 +33,9 @@ class NewObservation:
     identifiers: tuple[tuple[str, str], ...] = ()
     data_source_id: int | None = None
     status: str = Observation.Status.FINAL
+    time: TimeFrame | None = None
+    text: str = ""
+    fhir_extra: Mapping[str, Any] | None = None
 
 
 def record_observations(
@@ -39,8 +45,8 @@ def record_observations(
 
     Returns {place in the batch: id} of what was recorded; a place that is missing was known already. The recorded
     have one `Ingest` in common, which keeps who sent them (`actor`, None for a command on the machine itself) and how.
-    Whether the sender may write, and whether the patient consents, is the caller's question. Raises InvalidInput for
-    a time that cannot be.
+    Whether the sender may write, whether the patient consents, and whether the data points are valid, is the caller's
+    question (core/actions/ingest.py asks all of them). Raises InvalidInput for a time that cannot be.
     """
     if not observations:
         return {}
@@ -60,7 +66,7 @@ def record_observations(
 
 
 def _columns(observations: Sequence[NewObservation]) -> dict[str, list[Any]]:
-    times = [effective_time(o.data_point) for o in observations]
+    times = [o.time or effective_time(o.data_point) for o in observations]
     quantities = [scalar(o.code, o.data_point["body"]) for o in observations]
     # One observation may name an identifier twice; it is one claim.
     identifiers = [sorted(set(o.identifiers)) for o in observations]
@@ -75,9 +81,21 @@ def _columns(observations: Sequence[NewObservation]) -> dict[str, list[Any]]:
         "offsets": [t.utc_offset_minutes for t in times],
         "values": [q.value if q else None for q in quantities],
         "units": [q.unit if q else "" for q in quantities],
-        "data": [json.dumps(o.data_point, separators=(",", ":")) for o in observations],
+        "data": [o.text or json_text(o.data_point) for o in observations],
+        "extras": [json_text(o.fhir_extra) if o.fhir_extra else None for o in observations],
         "identifier_counts": [len(pairs) for pairs in identifiers],
         "identifier_places": [place for place, _, _ in flat],
         "systems": [system for _, system, _ in flat],
         "identifiers": [value for _, _, value in flat],
     }
+
+
+def json_text(value: Mapping[str, Any]) -> str:
+    """As jsonb takes it. Raises InvalidInput for what JSON can say and the database cannot keep."""
+    try:
+        text = orjson.dumps(value).decode()
+    except orjson.JSONEncodeError as error:
+        raise InvalidInput("A number is too large, or a text is no Unicode.") from error
+    if "\\u0000" in text and _NUL.search(text):
+        raise InvalidInput("A text has the character NUL (U+0000), which cannot be kept.")
+    return text

@@ -29,4 +29,5 @@ class Migration(migrations.Migration):
             DROP FUNCTION granted_observations;
             """,
         ),
+        run("access_upload_v1", reverse="DROP VIEW access_upload"),
     ]

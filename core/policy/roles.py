@@ -26,7 +26,13 @@ _READ = frozenset(
         Can.STUDY_READ,
     }
 )
-_CARE = _READ | {Can.CONSENT_WRITE, Can.ENROLMENT_MANAGE, Can.PATIENT_MANAGE, Can.STUDY_MANAGE}
+_CARE = _READ | {
+    Can.CONSENT_WRITE,
+    Can.ENROLMENT_MANAGE,
+    Can.OBSERVATION_WRITE,
+    Can.PATIENT_MANAGE,
+    Can.STUDY_MANAGE,
+}
 _MANAGE = _CARE | {Can.ACCESS_LOG_READ, Can.ORGANIZATION_MANAGE, Can.PRACTITIONER_MANAGE, Can.TOKEN_MANAGE}
 
 VIEWER = Role("viewer", "Reads the organization's studies, patients and consented data.", _READ)
@@ -35,7 +41,7 @@ MANAGER = Role("manager", "Also manages practitioners, sub-organizations and tok
 SUPERUSER = Role(
     "superuser",
     "Manages everything; observations stay gated by consent.",
-    _MANAGE | {Can.CATALOGUE_MANAGE, Can.CATALOGUE_READ},
+    _MANAGE | {Can.CATALOGUE_MANAGE, Can.CATALOGUE_READ, Can.SYSTEM_EXPORT},
 )
 PARTICIPANT = Role("participant", "A patient enrolled in the study.", frozenset({Can.STUDY_READ}))
 SELF = Role(

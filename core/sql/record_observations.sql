@@ -10,10 +10,11 @@ WITH ingest AS MATERIALIZED (
     FROM unnest(
         %(patient_ids)s::bigint[], %(code_ids)s::bigint[], %(data_source_ids)s::bigint[], %(statuses)s::text[],
         %(starts)s::timestamptz[], %(ends)s::timestamptz[], %(offsets)s::smallint[],
-        %(values)s::double precision[], %(units)s::text[], %(data)s::text[], %(identifier_counts)s::int[]
+        %(values)s::double precision[], %(units)s::text[], %(data)s::text[], %(extras)s::text[],
+        %(identifier_counts)s::int[]
     ) WITH ORDINALITY AS given(
         patient_id, code_id, data_source_id, status, effective_start, effective_end, utc_offset_minutes,
-        value_quantity, value_unit, omh_data, identifier_count, place
+        value_quantity, value_unit, omh_data, fhir_extra, identifier_count, place
     )
 ), claim AS (
     INSERT INTO core_observationidentifier (observation_id, patient_id, system, value)
@@ -31,11 +32,11 @@ WITH ingest AS MATERIALIZED (
 ), recorded AS (
     INSERT INTO core_observation (
         id, patient_id, code_id, data_source_id, status, effective_start, effective_end, utc_offset_minutes,
-        value_quantity, value_unit, omh_data, ingest_id, last_updated
+        value_quantity, value_unit, omh_data, fhir_extra, ingest_id, last_updated
     )
     SELECT
         sent.id, patient_id, code_id, data_source_id, status, effective_start, effective_end, utc_offset_minutes,
-        value_quantity, value_unit, omh_data::jsonb, ingest.id, statement_timestamp()
+        value_quantity, value_unit, omh_data::jsonb, fhir_extra::jsonb, ingest.id, statement_timestamp()
     FROM sent JOIN claimed USING (id) CROSS JOIN ingest
     WHERE claims = identifier_count
     ORDER BY place

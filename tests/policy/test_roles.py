@@ -25,8 +25,11 @@ def test_a_participant_reads_the_study_and_no_one_in_it():
     assert PARTICIPANT.permissions == {Permission.STUDY_READ}
 
 
-def test_only_the_patient_writes_observations():
-    assert roles_granting(Permission.OBSERVATION_WRITE) == [SELF.code]
+def test_observations_are_sent_by_the_patient_and_by_who_manages_patients():
+    assert set(roles_granting(Permission.OBSERVATION_WRITE)) == {
+        SELF.code,
+        *roles_granting(Permission.PATIENT_MANAGE),
+    }
 
 
 @pytest.mark.parametrize("permission", Permission)
