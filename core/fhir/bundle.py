@@ -12,6 +12,7 @@ from typing import Any
 from django.db import transaction
 
 from core.fhir.bundle_entries import Entry, check_envelope, entry_of
+from core.fhir.elements import instant
 from core.fhir.errors import (
     InvalidResource,
     Issue,
@@ -21,7 +22,6 @@ from core.fhir.errors import (
     operation_outcome,
     status_and_issues,
 )
-from core.fhir.resource import instant
 from core.policy.errors import DomainError
 from core.policy.principal import Principal
 

@@ -13,18 +13,25 @@ OUR_CODES = f"{BASE}/CodeSystem"
 
 
 def resource(row: Any, type_name: str, id_: str, /, **elements: Any) -> Resource:
-    """A resource of a versioned row: what is None or empty is left out, and what no column holds stands beside it."""
-    extra = getattr(row, "fhir_extra", None) or {}
+    """A resource of a versioned row: what is None or empty is left out.
+
+    What was sent beyond our columns stands beside what they say (core/fhir/writes/kept.py), and in place of it where
+    they still say the same.
+    """
+    extra = (getattr(row, "fhir_extra", None) or {}).get(type_name, {})
+    kept, sent = extra.get("kept", {}), extra.get("sent", {})
     mapped = {name: value for name, value in elements.items() if value not in (None, "", [], {})}
-    if "extension" in mapped:
-        mapped["extension"] = [*mapped["extension"], *extra.get("extension", [])]
     return {
         "resourceType": type_name,
         "id": id_,
-        "meta": {**extra.get("meta", {}), "versionId": str(row.version_id), "lastUpdated": instant(row.last_updated)},
-        **mapped,
-        **{name: value for name, value in extra.items() if name not in mapped and name != "meta"},
+        "meta": {**kept.get("meta", {}), "versionId": str(row.version_id), "lastUpdated": instant(row.last_updated)},
+        **{name: _as_sent(value, sent.get(name)) for name, value in mapped.items()},
+        **{name: value for name, value in kept.items() if name not in mapped and name != "meta"},
     }
+
+
+def _as_sent(value: Any, sent: Resource | None) -> Any:
+    return sent["sent"] if sent is not None and sent["was"] == value else value
 
 
 def instant(moment: datetime) -> str:

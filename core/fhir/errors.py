@@ -2,6 +2,7 @@
 
 InvalidResource     InvalidInput: the resource or the request is malformed (400)
 Unprocessable       InvalidInput: well formed, but a rule of the exchange is against it (422)
+NotSupported        DomainError: nobody does that here, whatever their role (405)
 Gone                NotVisible: it was deleted, and the caller may know that it was there (410)
 PreconditionFailed  Conflict: not the version, or not the one match, that the request was made for (412)
 Refused             any of them, met inside a larger request, with the issues located in it
@@ -43,6 +44,10 @@ class Gone(errors.NotVisible):
     pass
 
 
+class NotSupported(errors.DomainError):
+    pass
+
+
 class PreconditionFailed(errors.Conflict):
     pass
 
@@ -57,6 +62,7 @@ class Refused(errors.DomainError):
 
 
 _STATUS_AND_CODE: tuple[tuple[type[errors.DomainError], int, str], ...] = (
+    (NotSupported, 405, "not-supported"),
     (Gone, 410, "deleted"),
     (PreconditionFailed, 412, "conflict"),
     (Unprocessable, 422, "business-rule"),

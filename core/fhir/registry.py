@@ -1,6 +1,6 @@
 """Every type of resource that the exchange serves. CapabilityStatement, routes and references all come from here."""
 
-from core.fhir.resource import ResourceType, Writer
+from core.fhir.resource import ResourceType
 from core.fhir.resources.audit_event import AuditEventType
 from core.fhir.resources.consent import ConsentType
 from core.fhir.resources.device import DeviceType
@@ -9,6 +9,13 @@ from core.fhir.resources.patient import PatientType
 from core.fhir.resources.practitioner import PractitionerRoleType, PractitionerType
 from core.fhir.resources.provenance import ProvenanceType
 from core.fhir.resources.study import GroupType, ResearchStudyType
+from core.fhir.writes.consent import ConsentWriter
+from core.fhir.writes.device import DeviceWriter
+from core.fhir.writes.organization import OrganizationWriter
+from core.fhir.writes.patient import PatientWriter
+from core.fhir.writes.practitioner import PractitionerRoleWriter, PractitionerWriter
+from core.fhir.writes.study import GroupWriter, ResearchStudyWriter
+from core.fhir.writes.writer import Writer
 from core.policy.errors import NotVisible
 
 TYPES: dict[str, ResourceType] = {
@@ -27,7 +34,19 @@ TYPES: dict[str, ResourceType] = {
     )
 }
 
-WRITERS: dict[str, Writer] = {}
+WRITERS: dict[str, Writer] = {
+    writer.name: writer
+    for writer in (
+        ConsentWriter(),
+        DeviceWriter(),
+        GroupWriter(),
+        OrganizationWriter(),
+        PatientWriter(),
+        PractitionerRoleWriter(),
+        PractitionerWriter(),
+        ResearchStudyWriter(),
+    )
+}
 """What can be created, changed and deleted over FHIR, where the role allows."""
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from core.fhir.door import BASE
 from core.fhir.errors import Resource
@@ -78,20 +78,6 @@ class ResourceType:
 
     def url_of(self, row: Any) -> str:
         return f"{BASE}/{self.name}/{self.id_of(row)}"
-
-
-class Writer(Protocol):
-    """The write side of a type (core/fhir/writes). Each call is one core action: atomic and audited.
-
-    `resource` has been checked against the structure of R5 (core/fhir/structure.py). They raise Unprocessable with the
-    expression of what a rule is against, NotVisible and PermissionDenied as the policy has it.
-    """
-
-    def create(self, principal: Principal, resource: Resource) -> Model: ...
-
-    def update(self, principal: Principal, row: Any, resource: Resource) -> Model: ...
-
-    def delete(self, principal: Principal, row: Any) -> None: ...
 
 
 def integer_id(id_: str) -> int | None:

@@ -9,12 +9,13 @@ from typing import Any
 
 from django.db import transaction
 
-from core.fhir.errors import InvalidResource, Issue, PreconditionFailed
+from core.fhir.errors import InvalidResource, Issue, NotSupported, PreconditionFailed, Resource
 from core.fhir.patch import patched
 from core.fhir.registry import WRITERS, type_named
-from core.fhir.resource import ResourceType, Writer
+from core.fhir.resource import ResourceType
 from core.fhir.structure import check_structure
-from core.policy.errors import PermissionDenied
+from core.fhir.writes.kept import keep
+from core.fhir.writes.writer import Writer
 from core.policy.principal import Principal
 from core.policy.scopes import check_scope
 
@@ -35,8 +36,8 @@ def create(principal: Principal, type_name: str, resource: Any, *, at: str = "")
     type_, writer = _writer(type_name)
     check_scope(principal, type_.name, "c")
     checked = check_structure(resource, type_.name, at=at)
-    row = writer.create(principal, checked)
-    return Changed(201, type_, _again(principal, type_, type_.id_of(row)))
+    id_ = writer.create(principal, checked)
+    return Changed(201, type_, _kept(principal, type_, id_, checked))
 
 
 @transaction.atomic
@@ -52,7 +53,7 @@ def update(
         raise InvalidResource(Issue("invalid", f"{place} must be the id of the URL, {id_}.", place))
     row = _locked(principal, type_, id_, if_match)
     writer.update(principal, row, checked)
-    return Changed(200, type_, _again(principal, type_, id_))
+    return Changed(200, type_, _kept(principal, type_, id_, checked))
 
 
 @transaction.atomic
@@ -65,7 +66,7 @@ def patch(principal: Principal, type_name: str, id_: str, operations: Any, *, if
     if changed.get("id") != id_:
         raise InvalidResource(Issue("invalid", f"{type_.name}.id stays {id_}.", f"{type_.name}.id"))
     writer.update(principal, row, changed)
-    return Changed(200, type_, _again(principal, type_, id_))
+    return Changed(200, type_, _kept(principal, type_, id_, changed))
 
 
 @transaction.atomic
@@ -79,7 +80,7 @@ def delete(principal: Principal, type_name: str, id_: str, *, if_match: str = ""
 def _writer(type_name: str) -> tuple[ResourceType, Writer]:
     type_ = type_named(type_name)
     if type_.name not in WRITERS:
-        raise PermissionDenied(f"{type_.name} resources are not written over FHIR: see /FHIR/R5/metadata.")
+        raise NotSupported(f"{type_.name} resources are not written over FHIR: see /FHIR/R5/metadata.")
     return type_, WRITERS[type_.name]
 
 
@@ -101,6 +102,7 @@ def expected_version(if_match: str) -> int:
     return int(match["version"] or match["bare"])
 
 
-def _again(principal: Principal, type_: ResourceType, id_: str) -> Any:
-    """The row with what the database made of it: its version, its time."""
+def _kept(principal: Principal, type_: ResourceType, id_: str, resource: Resource) -> Any:
+    """The row with what the database made of it: its version, its time; and what was sent beyond its columns."""
+    keep(principal, type_, id_, resource)
     return type_.get(principal, id_)

@@ -1,0 +1,52 @@
+"""What a resource says beyond our columns is kept as it was sent, so that it comes back (`fhir_extra`).
+
+Per type, because a Study has two faces: `{"ResearchStudy": {"kept": {…}, "sent": {…}}}`. `kept` are elements that no
+column feeds. `sent` are those that one feeds, in the sender's words, beside what we had made of them ourselves (`was`):
+they stand for as long as the columns say what they said then.
+"""
+
+from copy import copy
+from typing import Any
+
+from core.fhir.errors import Issue, Resource, Unprocessable
+from core.fhir.resource import ResourceType
+from core.policy.principal import Principal
+
+_OURS = ("resourceType", "id", "meta")
+_META_OF_OURS = ("versionId", "lastUpdated", "source")
+
+
+def keep(principal: Principal, type_: ResourceType, id_: str, resource: Resource) -> None:
+    """Keep what the action that just wrote this row could not.
+
+    Raises Unprocessable, naming each element, where a type has no place for it; nothing is written then.
+    """
+    row = type_.get(principal, id_)
+    extra = _extra(type_, row, principal, resource)
+    if not hasattr(row, "fhir_extra"):
+        if extra:
+            names = sorted({*extra.get("kept", ()), *extra.get("sent", ())})
+            raise Unprocessable(*(_no_place(type_.name, name) for name in names))
+    elif row.fhir_extra.get(type_.name, {}) != extra:
+        row.fhir_extra = {**row.fhir_extra, type_.name: extra}
+        row.save(update_fields=["fhir_extra"])
+
+
+def _extra(type_: ResourceType, row: Any, principal: Principal, resource: Resource) -> Resource:
+    plain = copy(row)
+    plain.fhir_extra = {}
+    [mapped] = type_.render([plain], principal)
+    kept = {name: value for name, value in resource.items() if name not in mapped and name not in _OURS}
+    sent = {
+        name: {"was": mapped[name], "sent": value}
+        for name, value in resource.items()
+        if name in mapped and name not in _OURS and value != mapped[name]
+    }
+    if meta := {name: value for name, value in resource.get("meta", {}).items() if name not in _META_OF_OURS}:
+        kept["meta"] = meta
+    return {**({"kept": kept} if kept else {}), **({"sent": sent} if sent else {})}
+
+
+def _no_place(type_name: str, element: str) -> Issue:
+    place = f"{type_name}.{element}"
+    return Issue("not-supported", f"{place} says what is not kept here: leave it out, or say what a read says.", place)

@@ -1,0 +1,58 @@
+from typing import Any
+
+from core.actions.patients import delete_patient, register_patient, update_patient
+from core.fhir.errors import Resource
+from core.fhir.writes import parts
+from core.fhir.writes.writer import DOOR, Writer
+from core.models import Organization, Patient
+from core.models.fetch import fetch
+from core.policy.permissions import Permission
+from core.policy.principal import Principal
+
+_NEEDED = "a patient is registered by an organization, and its members see the record"
+
+
+class PatientWriter(Writer):
+    """FHIR R5 Patient. `managingOrganization` is who registers; it stays when the patient joins others."""
+
+    name = "Patient"
+
+    def create(self, principal: Principal, resource: Resource) -> str:
+        named = parts.required(resource, "managingOrganization", _NEEDED)
+        organization_id = parts.referenced(named, "Organization", "Patient.managingOrganization")
+        patient = register_patient(
+            actor=principal,
+            door=DOOR,
+            organizations=[fetch(Organization.objects.all(), organization_id, principal, Permission.PATIENT_MANAGE)],
+            identifiers=parts.identifiers_of(resource.get("identifier", [])),
+            **_columns(resource),
+        )
+        return str(patient.pk)
+
+    def update(self, principal: Principal, row: Patient, resource: Resource) -> None:
+        update_patient(
+            actor=principal,
+            door=DOOR,
+            patient=fetch(Patient.objects.all(), row.pk, principal, Permission.PATIENT_MANAGE),
+            changes=_columns(resource),
+            identifiers=parts.identifiers_of(resource.get("identifier", [])),
+        )
+
+    def delete(self, principal: Principal, row: Patient) -> None:
+        patient = fetch(Patient.objects.all(), row.pk, principal, Permission.PATIENT_MANAGE)
+        delete_patient(actor=principal, door=DOOR, patient=patient)
+
+
+def _columns(resource: Resource) -> dict[str, Any]:
+    telecom = resource.get("telecom", [])
+    return parts.fitting(
+        Patient,
+        "Patient",
+        {
+            **parts.names_of(resource.get("name", [])),
+            "birth_date": parts.whole_date(resource.get("birthDate")),
+            "gender": resource.get("gender", Patient.Gender.UNKNOWN),
+            "telecom_phone": parts.telecom_of(telecom, "phone"),
+            "telecom_email": parts.telecom_of(telecom, "email"),
+        },
+    )

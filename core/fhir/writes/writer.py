@@ -1,0 +1,35 @@
+from typing import Any, ClassVar
+
+from core.fhir.errors import NotSupported, Resource
+from core.policy.principal import Principal
+
+DOOR = "fhir"
+
+
+class Writer:
+    """The write side of a type. A subclass has the interactions that the type offers; the others answer 405.
+
+    Each call is one core action, atomic and audited, in the transaction of its caller. `resource` has been checked
+    against the structure of R5. They raise Unprocessable with the expression of what a rule is against, and NotVisible
+    and PermissionDenied as the policy has it.
+    """
+
+    name: ClassVar[str]
+
+    def create(self, principal: Principal, resource: Resource) -> str:
+        """The id of the new resource."""
+        raise NotSupported(f"{self.name} resources are not created over FHIR: see /FHIR/R5/metadata.")
+
+    def update(self, principal: Principal, row: Any, resource: Resource) -> None:
+        raise NotSupported(f"{self.name} resources are not changed over FHIR: see /FHIR/R5/metadata.")
+
+    def delete(self, principal: Principal, row: Any) -> None:
+        raise NotSupported(f"{self.name} resources are not deleted over FHIR: see /FHIR/R5/metadata.")
+
+    @property
+    def interactions(self) -> frozenset[str]:
+        """Of http://hl7.org/fhir/restful-interaction."""
+        offered = {
+            name for name in ("create", "update", "delete") if getattr(type(self), name) is not vars(Writer)[name]
+        }
+        return frozenset(offered | ({"patch"} if "update" in offered else set()))
