@@ -2,7 +2,17 @@
 
 from django.urls import path, re_path, register_converter
 
-from core.api import codes, data_sources, members, organizations, patients, practitioners, studies, study_parts
+from core.api import (
+    codes,
+    consents,
+    data_sources,
+    members,
+    organizations,
+    patients,
+    practitioners,
+    studies,
+    study_parts,
+)
 from core.api.converters import IdConverter
 from core.api.views import NoSuchRoute
 
@@ -35,6 +45,7 @@ urlpatterns = [
     path("patients/me", patients.PatientMe.as_view()),
     path("patients/global_lookup", patients.PatientLookup.as_view()),
     path("patients/<id:pk>", patients.PatientDetail.as_view()),
+    path("patients/<id:pk>/consents", consents.PatientConsents.as_view()),
     path("patients/<id:pk>/organizations/<id:organization_id>", patients.OrganizationMembership.as_view()),
     re_path("", NoSuchRoute.as_view()),
 ]
