@@ -1,17 +1,28 @@
 """The web service, the same in production and in the demo: `python -m jhe`."""
 
 import os
+import signal
 import sys
+from importlib import import_module
+from types import FrameType
 
 import django
-import uvicorn
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
+from django.db import connections
+from waitress.server import create_server
 
 from jhe import env
 
-MAX_CONNECTIONS = 150
-"""Answered at once; one more is told 503. Each request holds a thread, a database connection and up to 2.5 MB."""
+THREADS = 12
+"""Requests that are answered at once. Each thread keeps a database connection; further requests wait their turn."""
+
+MAX_CONNECTIONS = 500
+"""Clients at a time, however slow. Each holds a socket and what it sent so far, of which 128 kB in memory."""
+
+MAX_BODY_BYTES = 10 * 1024 * 1024
+"""Ten times a bundle of a thousand observations. A larger request is told 413, whoever sends it."""
 
 
 def main() -> None:
@@ -21,18 +32,28 @@ def main() -> None:
         call_command("check")  # without a key to sign tokens with, among others, it does not start
     except SystemCheckError as error:
         sys.exit(str(error))
-    uvicorn.run(
-        "jhe.asgi:application",
-        host=env.WEB_HOST,
-        port=env.WEB_PORT,
-        http="httptools",
-        lifespan="off",
-        log_config=None,  # Django's own, see jhe/settings.py
-        access_log=False,  # a URL can carry an authorization code or a name that somebody searched for
-        server_header=False,
-        limit_concurrency=MAX_CONNECTIONS,
-        timeout_graceful_shutdown=10,
-    )
+    connections.close_all()  # the checks' own; from now on each thread has one
+    signal.signal(signal.SIGTERM, _finish)
+    import_module(settings.ROOT_URLCONF)  # with every view, so that the first request does not wait for it
+    create_server(
+        import_module("jhe.wsgi").application,
+        listen=f"{env.WEB_HOST}:{env.WEB_PORT}",
+        threads=THREADS,
+        connection_limit=MAX_CONNECTIONS,
+        max_request_body_size=MAX_BODY_BYTES + 1,  # it refuses from there on
+        inbuf_overflow=128 * 1024,
+        max_request_header_size=64 * 1024,
+        channel_timeout=60,
+        asyncore_use_poll=True,
+        # Django reads X-Forwarded-Proto where the proxy is said to set it (SECURE_PROXY_SSL_HEADER), and no other.
+        clear_untrusted_proxy_headers=False,
+        ident="",
+    ).run()
+
+
+def _finish(_signal: int, _frame: FrameType | None) -> None:
+    """What is being answered is answered, for at most five seconds."""
+    raise SystemExit
 
 
 if __name__ == "__main__":

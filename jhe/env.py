@@ -9,6 +9,7 @@ from environs import Env, EnvError, validate
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 _env = Env()
+_RATE = validate.Regexp("[1-9][0-9]{0,5}/[smhd]$", error="It must be a number, a slash and s, m, h or d: 100/s.")
 
 
 def _refuse(sentence: str) -> NoReturn:
@@ -41,6 +42,8 @@ try:
     SECRET_KEY: str = _env.str("SECRET_KEY", "")
     OIDC_RSA_PRIVATE_KEY: str = _env.str("OIDC_RSA_PRIVATE_KEY", "")
     CLIENT_IP_HEADER: str = _env.str("JHE_CLIENT_IP_HEADER", "", validate=validate.Regexp("[A-Za-z0-9-]*$"))
+    RATE_LIMIT: str = _env.str("JHE_RATE_LIMIT", "100/s", validate=_RATE)
+    ANONYMOUS_RATE_LIMIT: str = _env.str("JHE_ANONYMOUS_RATE_LIMIT", "60/m", validate=_RATE)
     ALLOWED_HOSTS: list[str] = _env.list("ALLOWED_HOSTS", [])
 except EnvError as error:
     _refuse(f"{error} Correct the environment variable and start again.")

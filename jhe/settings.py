@@ -38,6 +38,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "core.web.nul.NulMiddleware",
+    "core.web.unavailable.UnavailableMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -47,7 +48,6 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "jhe.urls"
-ASGI_APPLICATION = "jhe.asgi.application"
 WSGI_APPLICATION = "jhe.wsgi.application"
 
 TEMPLATES = [
@@ -64,8 +64,8 @@ TEMPLATES = [
     },
 ]
 
-# A connection ends with its request: under ASGI every request has a thread of its own, so a kept one is never reused.
-DATABASES = {"default": dj_database_url.parse(development.database_url(), conn_max_age=0)}
+# Each thread of the server keeps its connection (jhe/__main__.py), and tries it before a request.
+DATABASES = {"default": dj_database_url.parse(development.database_url(), conn_max_age=None, conn_health_checks=True)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "core.User"
@@ -82,6 +82,16 @@ PASSWORD_HASHERS = [
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "home"
+
+# core/authentication/throttles.py. The cache is of this process: with several processes each counts what it answers.
+RATE_LIMIT = env.RATE_LIMIT
+ANONYMOUS_RATE_LIMIT = env.ANONYMOUS_RATE_LIMIT
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    }
+}
 
 OAUTH2_PROVIDER_APPLICATION_MODEL = "oauth2_provider.Application"
 SILENCED_SYSTEM_CHECKS = SILENCED_CHECKS
@@ -103,14 +113,17 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _https
 # The proxy in front ends TLS and sets this header itself on every request.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else None
 SECURE_SSL_REDIRECT = _https
-# Where the address of who is asking is: what uvicorn made of the connection, or what the proxy says in its own header.
+# Where the address of who is asking is: that of the connection, or what the proxy says in its own header.
 CLIENT_IP = f"HTTP_{env.CLIENT_IP_HEADER.upper().replace('-', '_')}" if env.CLIENT_IP_HEADER else "REMOTE_ADDR"
 X_FRAME_OPTIONS = "DENY"
 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {"without_secrets": {"()": "core.web.logs.WithoutSecrets"}},
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["without_secrets"]}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
+    # It would tell of each client that goes away and each request that waits its turn.
+    "loggers": {"waitress": {"level": "ERROR"}},
 }

@@ -1,20 +1,24 @@
 """What REST and FHIR have in common: who is asking is known, what their token covers is checked, and each request
 leaves its audit row."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from rest_framework.exceptions import Throttled
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from core.actions.audit import record_access, watch
 from core.authentication.bearer import BearerAuthentication, challenge
+from core.authentication.throttles import PersonThrottle
 from core.models import AuditEvent
 from core.policy.errors import InsufficientScope
 from core.policy.principal import Principal
@@ -26,12 +30,13 @@ class DoorView(APIView):
 
     An action that writes leaves its own row, in its own transaction. For all else `finalize_response` writes one:
     of what was read before anything of it is sent, and of what was refused. Nothing is written of requests without a
-    login: nobody could be named, and anybody could fill the disk.
+    login (nobody could be named, and anybody could fill the disk), nor of those that come too often.
     """
 
     door: ClassVar[str]
     authentication_classes = (BearerAuthentication,)
     permission_classes = (IsAuthenticated,)
+    throttle_classes: Sequence[type[BaseThrottle]] = (PersonThrottle,)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         self.patient_ids: set[int] = set()
@@ -49,11 +54,7 @@ class DoorView(APIView):
 
     def require_scope(self, resource_type: str, interaction: Interaction) -> None:
         """Raises InsufficientScope when the token was not given for this (SMART App Launch 2.2, scopes)."""
-        try:
-            check_scope(self.principal, resource_type, interaction)
-        except InsufficientScope as refusal:
-            self.missing_scope = refusal.scope
-            raise
+        check_scope(self.principal, resource_type, interaction)
 
     def touched(self, patient_ids: Iterable[int], *, study_id: int | None = None) -> None:
         """Note whose data the answer holds, and through which study it was asked for."""
@@ -65,12 +66,27 @@ class DoorView(APIView):
         match = self.request.resolver_match
         return f"{self.request.method} {match.route if match else ''}"
 
+    def handle_exception(self, exc: Exception) -> Response:
+        self.note_missing_scope(exc)
+        return super().handle_exception(exc)
+
+    def note_missing_scope(self, exc: Exception) -> None:
+        """What a client can act on, beside the door's own words. A door that answers errors itself calls it first."""
+        if isinstance(exc, InsufficientScope):
+            self.missing_scope = exc.scope
+
+    def throttled(self, _request: Request, wait: float | None) -> NoReturn:
+        seconds = max(1, math.ceil(wait or 0))
+        refusal = Throttled(detail=f"Too many requests: wait {seconds} s, then send this one again.")
+        refusal.wait = seconds  # type: ignore[attr-defined] # the stubs do not know it
+        raise refusal
+
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         finished = super().finalize_response(request, response, *args, **kwargs)
         if self.missing_scope and finished.status_code == HTTPStatus.FORBIDDEN:
-            # What a client can act on, beside the door's own words (RFC 6750 §3.1).
+            # RFC 6750 §3.1
             finished["WWW-Authenticate"] = challenge(request, "insufficient_scope", scope=self.missing_scope)
-        if isinstance(request.auth, Principal):
+        if isinstance(request.auth, Principal) and finished.status_code != HTTPStatus.TOO_MANY_REQUESTS:
             self._leave_audit_row(request.auth, finished.status_code)
         return finished
 

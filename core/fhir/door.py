@@ -60,6 +60,7 @@ class FhirView(DoorView):
 
     def handle_exception(self, exc: Exception) -> Response:
         """An OperationOutcome. What is no refusal goes on as it came: Django logs it, and it is a fault of ours."""
+        self.note_missing_scope(exc)
         if isinstance(exc, DomainError):
             set_rollback()
             status_code, issues = status_and_issues(exc)

@@ -2,11 +2,9 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
 from importlib.metadata import packages_distributions
 
 import httpx2
@@ -15,7 +13,6 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from demo.services import DEPLOYMENT, ROOT, Exchange, running, wait_until_healthy
-from jhe.__main__ import MAX_CONNECTIONS
 from tests.ports import free_ports
 from tests.settings import DATA_DIR
 
@@ -35,7 +32,7 @@ class Missing:
             raise ModuleNotFoundError(f"{{name}} is not in the image")
 
 sys.meta_path.insert(0, Missing())
-import jhe.asgi, jhe.__main__, mcp_server.__main__, mcp_server.transports.http
+import jhe.wsgi, jhe.__main__, mcp_server.__main__, mcp_server.transports.http
 from django.core.management import execute_from_command_line
 execute_from_command_line(["manage.py", "check", "--deploy", "--fail-level", "WARNING"])
 """
@@ -85,15 +82,6 @@ def test_a_page_is_sent_to_https(production: Production) -> None:
 def test_a_foreign_host_name_is_refused(production: Production) -> None:
     secure = {"Host": "evil.example.org", "X-Forwarded-Proto": "https"}
     assert httpx2.get(f"http://127.0.0.1:{production.web_port}/", headers=secure).status_code == 400
-
-
-def test_more_connections_than_it_has_memory_for_are_told_to_come_back(production: Production) -> None:
-    address = ("127.0.0.1", production.web_port)
-    with ExitStack() as others:
-        for _ in range(MAX_CONNECTIONS):
-            others.enter_context(socket.create_connection(address))
-        assert httpx2.get(f"http://127.0.0.1:{production.web_port}/healthz").status_code == 503
-    assert httpx2.get(f"http://127.0.0.1:{production.web_port}/healthz").status_code == 200
 
 
 def test_it_needs_no_development_package_and_has_no_warning(production: Production) -> None:
