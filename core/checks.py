@@ -8,6 +8,9 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
+from django.db import OperationalError, connection
+
+from core.sql import statement
 
 SMALLEST_KEY_BITS = 2048
 _MAKE_ONE = "Make one with `openssl genrsa 3072` and set OIDC_RSA_PRIVATE_KEY to the whole PEM text."
@@ -43,4 +46,25 @@ def public_addresses_are_https(**_: Any) -> list[CheckMessage]:
             id="core.W001",
         )
         for name in plain
+    ]
+
+
+@register(Tags.security, deploy=True)
+def services_cannot_change_the_trail(**_: Any) -> list[CheckMessage]:
+    """core.W002: the services' role could change the audit trail. Not known while the database is out of reach."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement("can_change_the_trail"))
+            (can_change,) = cursor.fetchone()
+    except OperationalError:
+        return []
+    if not can_change:
+        return []
+    return [
+        checks.Warning(
+            "The database role of DATABASE_URL could change the audit trail.",
+            hint="Set DATABASE_URL to what `manage.py database_password jhe_app` prints, and DATABASE_OWNER_URL to the "
+            "URL that it was.",
+            id="core.W002",
+        )
     ]

@@ -56,7 +56,8 @@ class Exchange:
         """The environment of both services and of manage.py."""
         ours = {
             "DJANGO_SETTINGS_MODULE": "jhe.settings",
-            "DATABASE_URL": embedded.database_url(self.data_dir),
+            "DATABASE_URL": embedded.database_url(self.data_dir, user="jhe_app"),
+            "DATABASE_OWNER_URL": embedded.database_url(self.data_dir),
             "MCP_DATABASE_URL": embedded.database_url(self.data_dir, user="jhe_mcp"),
             "JHE_DATA_DIR": str(self.data_dir),
             "JHE_HOST": "127.0.0.1",

@@ -1,9 +1,11 @@
 """The web service, the same in production and in the demo: `python -m jhe`."""
 
+import logging
 import os
 import signal
 import sys
 from importlib import import_module
+from threading import Thread
 from types import FrameType
 
 import django
@@ -32,6 +34,7 @@ def main() -> None:
         call_command("check")  # without a key to sign tokens with, among others, it does not start
     except SystemCheckError as error:
         sys.exit(str(error))
+    Thread(target=warn, daemon=True).start()  # a database that is away does not keep it from starting
     connections.close_all()  # the checks' own; from now on each thread has one
     signal.signal(signal.SIGTERM, _finish)
     import_module(settings.ROOT_URLCONF)  # with every view, so that the first request does not wait for it
@@ -54,6 +57,15 @@ def main() -> None:
 def _finish(_signal: int, _frame: FrameType | None) -> None:
     """What is being answered is answered, for at most five seconds."""
     raise SystemExit
+
+
+def warn() -> None:
+    """Said at every start, for a deployment that works and still is not what it should be."""
+    from core.checks import services_cannot_change_the_trail
+
+    for message in services_cannot_change_the_trail():
+        logging.getLogger("jhe").warning("%s", message)
+    connections.close_all()  # this thread's own
 
 
 if __name__ == "__main__":

@@ -9,6 +9,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from jhe import env
 
+SERVICE_ROLE = "jhe_app"
+"""The database role of the web service and its workers, which the migrations make."""
+
 
 def secret_key() -> str:
     """Django's SECRET_KEY. Required in production; in development made once and kept in the data directory."""
@@ -20,12 +23,21 @@ def secret_key() -> str:
 
 
 def database_url() -> str:
-    """DATABASE_URL, or in development the address of the embedded PostgreSQL (manage.py starts it)."""
+    """DATABASE_URL, or in development the embedded PostgreSQL (manage.py starts it) for the role of the services."""
     if env.DATABASE_URL:
         return env.DATABASE_URL
     if not env.DEBUG:
-        raise SystemExit("Configuration: DATABASE_URL is required when DEBUG is off: postgres://user:…@host/name.")
+        raise SystemExit("Configuration: DATABASE_URL is required when DEBUG is off: postgres://jhe_app:…@host/name.")
     from jhe import embedded  # a development package: production installs without it
+
+    return embedded.database_url(env.DATA_DIR, user=SERVICE_ROLE)
+
+
+def database_owner_url() -> str:
+    """The same database for the role that owns the tables; without one of its own that of DATABASE_URL."""
+    if env.DATABASE_OWNER_URL or env.DATABASE_URL:
+        return env.DATABASE_OWNER_URL or env.DATABASE_URL
+    from jhe import embedded
 
     return embedded.database_url(env.DATA_DIR)
 

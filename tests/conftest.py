@@ -1,4 +1,4 @@
-"""What every test may ask for: a database whose transactional tests can be cleaned, and the MCP server's role in it."""
+"""What every test may ask for: a database whose transactional tests can be cleaned, and the services' roles in it."""
 
 from collections.abc import Iterable
 
@@ -35,5 +35,15 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
 @pytest.fixture
 def mcp_database_url(transactional_db: None) -> str:
     """The test database for the role of the MCP server, which sees what a test writes because it is committed."""
-    url = embedded.database_url(DATA_DIR, user="jhe_mcp")
+    return _database_url("jhe_mcp")
+
+
+@pytest.fixture
+def app_database_url(transactional_db: None) -> str:
+    """The same for the role of the web service. Tests themselves are its owner, who has to clean up after them."""
+    return _database_url("jhe_app")
+
+
+def _database_url(role: str) -> str:
+    url = embedded.database_url(DATA_DIR, user=role)
     return url.replace("/postgres?", f"/{connection.settings_dict['NAME']}?")

@@ -7,8 +7,9 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from core.admin.base import PatientDataAdmin, ReadOnly, is_number, person
-from core.models import AuditEvent, ConsentHistory, Ingest, ResourceHistory
+from core.admin.base import ExchangeAdmin, PatientDataAdmin, ReadOnly, is_number, person
+from core.models import AuditEvent, AuditSeal, ConsentHistory, Ingest, ResourceHistory
+from core.models.audit import DOORS
 
 
 class DoorFilter(admin.SimpleListFilter):
@@ -18,7 +19,7 @@ class DoorFilter(admin.SimpleListFilter):
     parameter_name = "door"
 
     def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
-        return [(door, door) for door in ("rest", "fhir", "mcp", "web", "admin", "command", "import")]
+        return [(door, door) for door in DOORS]
 
     def queryset(self, _request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(door=self.value()) if self.value() else queryset
@@ -43,6 +44,18 @@ class AuditEventAdmin(ReadOnly, PatientDataAdmin):
         if is_number(search_term):
             found |= queryset.filter(patient_ids__contains=[search_term])
         return found, duplicates
+
+
+@admin.register(AuditSeal)
+class AuditSealAdmin(ReadOnly, ExchangeAdmin):
+    """Tells of no patient: which rows are sealed, not what they say."""
+
+    list_display = ("day", "number", "sealed_at", "row_count", "last_id", "hash")
+    list_filter = ("day",)
+    search_fields = ("hash__startswith",)
+    number_fields = ("number", "last_id")
+    search_help_text = "The beginning of a hash, the number of a seal or the id of its last row."
+    ordering = ("-id",)
 
 
 @admin.register(ConsentHistory)

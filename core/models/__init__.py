@@ -1,5 +1,6 @@
 from core.models.access import EnrolmentAccess, ObservationAccess, OrganizationAccess, PatientAccess, StudyAccess
-from core.models.audit import AuditEvent
+from core.models.audit import AuditEvent, AuditSeal
+from core.models.audit_reach import AuditAccess, AuditReach
 from core.models.code import CodeableConcept
 from core.models.consent import ConsentHistory, StudyPatientScopeConsent
 from core.models.data_source import DataSource, DataSourceSupportedScope
@@ -14,7 +15,10 @@ from core.models.user import User
 from core.models.versioned import Versioned
 
 __all__ = [
+    "AuditAccess",
     "AuditEvent",
+    "AuditReach",
+    "AuditSeal",
     "CodeableConcept",
     "ConsentHistory",
     "DataSource",

@@ -1,6 +1,6 @@
 -- The MCP server's own role: it reads what its questions need and writes nothing but audit rows.
 -- Accounts, password hashes, sessions, secrets and the audit trail itself stay out of its reach.
--- It comes without a password, so it cannot log in over the network until `manage.py mcp_database_password` gives it one.
+-- It comes without a password, so it cannot log in over the network until `manage.py database_password` gives it one.
 DO $$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'jhe_mcp') THEN

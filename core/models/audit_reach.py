@@ -1,0 +1,58 @@
+"""Which part of the audit trail somebody reads."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+
+from django.db import models
+
+from core.models.access import Access
+from core.policy.permissions import Permission
+from core.policy.principal import Principal
+from core.policy.roles import SELF
+
+
+class AuditAccess(Access):
+    patient_id = models.BigIntegerField(null=True)
+    study_id = models.BigIntegerField(null=True)
+    actor_id = models.BigIntegerField(null=True)
+
+    class Meta:
+        managed = False
+        db_table = "access_audit"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReach:
+    """What `access_audit` says about one reader at this moment.
+
+    The ids are looked up first, in a query of their own, because PostgreSQL plans a search of millions of events well
+    only when it sees which patients are meant.
+    """
+
+    everything: bool
+    actor_ids: frozenset[int]
+    """The reader, whose own events these are; nobody when the account is closed."""
+    patient_ids: frozenset[int]
+    managed_ids: frozenset[int]
+    """The patients that are not the reader: those of the organizations that they manage."""
+    study_ids: frozenset[int]
+
+    @classmethod
+    def of(cls, principal: Principal) -> Self:
+        rows = list(
+            AuditAccess.objects.granting(principal, Permission.ACCESS_LOG_READ).values_list(
+                "role", "patient_id", "study_id", "actor_id"
+            )
+        )
+        return cls(
+            everything=any(row[1:] == (None, None, None) for row in rows),
+            patient_ids=frozenset(patient for _, patient, _, _ in rows if patient is not None),
+            managed_ids=frozenset(patient for role, patient, _, _ in rows if patient is not None and role != SELF.code),
+            study_ids=frozenset(study for _, _, study, _ in rows if study is not None),
+            actor_ids=frozenset(actor for _, _, _, actor in rows if actor is not None),
+        )
+
+    def is_managed(self, patient_ids: Iterable[int], study_id: int | None) -> bool:
+        """Whether an event with these patients and this study is one that the reader watches over as a manager."""
+        return study_id in self.study_ids or not self.managed_ids.isdisjoint(patient_ids)
