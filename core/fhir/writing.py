@@ -33,7 +33,7 @@ class Changed:
 
 @transaction.atomic
 def create(principal: Principal, type_name: str, resource: Any, *, at: str = "") -> Changed:
-    type_, writer = _writer(type_name)
+    type_, writer = writer_of(type_name)
     check_scope(principal, type_.name, "c")
     checked = check_structure(resource, type_.name, at=at)
     id_ = writer.create(principal, checked)
@@ -45,7 +45,7 @@ def update(
     principal: Principal, type_name: str, id_: str, resource: Any, *, if_match: str = "", at: str = ""
 ) -> Changed:
     """Ids are given by the exchange, so an update never creates (`updateCreate` is false)."""
-    type_, writer = _writer(type_name)
+    type_, writer = writer_of(type_name)
     check_scope(principal, type_.name, "u")
     checked = check_structure(resource, type_.name, at=at)
     if checked.get("id") != id_:
@@ -58,7 +58,7 @@ def update(
 
 @transaction.atomic
 def patch(principal: Principal, type_name: str, id_: str, operations: Any, *, if_match: str = "") -> Changed:
-    type_, writer = _writer(type_name)
+    type_, writer = writer_of(type_name)
     check_scope(principal, type_.name, "u")
     row = _locked(principal, type_, id_, if_match)
     [resource] = type_.render([row], principal)
@@ -71,13 +71,13 @@ def patch(principal: Principal, type_name: str, id_: str, operations: Any, *, if
 
 @transaction.atomic
 def delete(principal: Principal, type_name: str, id_: str, *, if_match: str = "") -> Changed:
-    type_, writer = _writer(type_name)
+    type_, writer = writer_of(type_name)
     check_scope(principal, type_.name, "d")
     writer.delete(principal, _locked(principal, type_, id_, if_match))
     return Changed(204, type_)
 
 
-def _writer(type_name: str) -> tuple[ResourceType, Writer]:
+def writer_of(type_name: str) -> tuple[ResourceType, Writer]:
     type_ = type_named(type_name)
     if type_.name not in WRITERS:
         raise NotSupported(f"{type_.name} resources are not written over FHIR: see /FHIR/R5/metadata.")
