@@ -31,7 +31,7 @@ def _last_updated(model_name: str) -> migrations.AddField | migrations.AlterFiel
 
 _NO_HISTORY = """
 DROP TRIGGER history_is_append_only ON core_resourcehistory;
-DROP FUNCTION history_of_part, history_of_new_identifier, history_touch, history_keep, history_resume CASCADE;
+DROP FUNCTION history_of_part, history_of_new_identifiers, history_touch, history_keep, history_resume CASCADE;
 DROP FUNCTION history_add, history_parts;
 ALTER TABLE core_organization DROP COLUMN version_xact;
 ALTER TABLE core_practitioner DROP COLUMN version_xact;

@@ -58,7 +58,12 @@ CREATE FUNCTION history_parts(resource_type text, resource_id bigint) RETURNS js
         WHEN 'Observation' THEN jsonb_build_object(
             'identifiers', (
                 SELECT COALESCE(jsonb_agg(to_jsonb(part) ORDER BY part.id), '[]')
-                FROM core_observationidentifier part WHERE part.observation_id = resource_id
+                FROM core_observationidentifier part
+                WHERE part.observation_id = resource_id
+                -- but those that history_of_new_identifiers has just seen come
+                AND part.id <> ALL (
+                    COALESCE(NULLIF(current_setting('jhe.new_identifiers', true), ''), '{}')::bigint[]
+                )
             )
         )
         ELSE '{}'
@@ -187,21 +192,26 @@ FOR EACH ROW EXECUTE FUNCTION history_of_part('DataSource', 'scope_links', 'data
 CREATE TRIGGER identifier_is_part_of_observation BEFORE UPDATE OR DELETE ON core_observationidentifier
 FOR EACH ROW EXECUTE FUNCTION history_of_part('Observation', 'identifiers', 'observation_id');
 
--- Nearly all come in the statement that records their observation, before it: then there is nothing to touch, and that
--- is all that bulk ingest pays for.
-CREATE FUNCTION history_of_new_identifier() RETURNS trigger LANGUAGE plpgsql AS $$
+-- Identifiers of observations come by the thousand, nearly all in the statement that records their observations, so
+-- they are looked at once a statement, when they are there already: what they were added to was without them.
+CREATE FUNCTION history_of_new_identifiers() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    touched bigint[] := (
+        SELECT array_agg(DISTINCT observation_id) FROM added
+        -- Not a join: whatever a statement brings, and whatever is known of the table, each is found by its id.
+        WHERE (SELECT NOT history_began_now(version_xact, last_updated) FROM core_observation WHERE id = observation_id)
+    );
 BEGIN
-    IF EXISTS (SELECT FROM core_observation WHERE id = NEW.observation_id) AND NOT EXISTS (
-        SELECT FROM core_observationidentifier known
-        WHERE (known.patient_id, known.value, known.system) = (NEW.patient_id, NEW.value, NEW.system)
-    ) THEN
-        PERFORM history_touch('Observation', NEW.observation_id);
+    IF touched IS NOT NULL THEN
+        PERFORM set_config('jhe.new_identifiers', (SELECT array_agg(id)::text FROM added), true);
+        UPDATE core_observation SET version_xact = NULL WHERE id = ANY (touched);
+        PERFORM set_config('jhe.new_identifiers', '', true);
     END IF;
-    RETURN NEW;
+    RETURN NULL;
 END $$;
 
-CREATE TRIGGER new_identifier_is_part_of_observation BEFORE INSERT ON core_observationidentifier
-FOR EACH ROW EXECUTE FUNCTION history_of_new_identifier();
+CREATE TRIGGER new_identifiers_are_part_of_observation AFTER INSERT ON core_observationidentifier
+REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION history_of_new_identifiers();
 
 -- A number once given to a version is never given to another: what comes back after its deletion goes on counting.
 -- Not for observations, whose ids come from the sequence alone.

@@ -423,6 +423,25 @@ def test_recording_observations_makes_no_version_and_touches_none():
     assert not ResourceHistory.objects.exists()
 
 
+def test_an_identifier_added_to_an_observation_is_not_in_what_it_was():
+    first = ObservationIdentifierFactory(value="first")
+    other = ObservationFactory()
+    settle()
+    new = [(first.observation, "second"), (first.observation, "third"), (other, "fourth")]
+    ObservationIdentifier.objects.bulk_create(
+        ObservationIdentifier(observation=observation, patient=observation.patient, system="s", value=value)
+        for observation, value in new
+    )
+    for observation, values in [(first.observation, ["first"]), (other, [])]:
+        observation.refresh_from_db()
+        assert observation.version_id == 2
+        assert [part.value for part in former(observation).identifiers.all()] == values
+    settle()
+    Observation.objects.update(status="amended")
+    first.observation.refresh_from_db()
+    assert [part.value for part in former(first.observation).identifiers.all()] == ["first", "second", "third"]
+
+
 def test_a_former_observation_is_whole():
     observation = ObservationIdentifierFactory(
         observation__omh_data={"header": {"uuid": "u"}, "body": {"x": 1.5}},
