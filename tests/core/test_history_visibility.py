@@ -1,9 +1,11 @@
 """Who sees what a resource was, and where observations came from: whoever sees the resource itself, now."""
 
 import pytest
+from django.urls import reverse
 
 from core.actions.observations import NewObservation, record_observations
 from core.models import (
+    AuditEvent,
     CodeableConcept,
     DataSource,
     Ingest,
@@ -126,6 +128,17 @@ def test_without_a_kind_all_that_is_visible_comes():
     peter = personas.principal_of(personas.user_of("ll_patient_peter"))
     kinds = ResourceHistory.objects.visible_to(peter).values_list("resource_type", flat=True)
     assert sorted(kinds) == ["Observation", "Patient"]
+
+
+def test_the_admin_shows_superusers_what_consent_lets_them_read(client):
+    observation = changed_observation()
+    page = reverse("admin:core_resourcehistory_change", args=[ResourceHistory.objects.get().pk])
+    client.force_login(personas.user_of(personas.ADMIN))
+    assert client.get(page).status_code == 200
+    assert AuditEvent.objects.latest("id").patient_ids == [observation.patient_id]
+    StudyPatientScopeConsent.objects.update(consented=False)
+    assert client.get(page).status_code == 302
+    assert client.get(reverse("admin:core_resourcehistory_changelist")).context["cl"].result_count == 0
 
 
 def ingest():
