@@ -7,6 +7,7 @@ from core.api import (
     consents,
     data_sources,
     members,
+    observations,
     organizations,
     patients,
     practitioners,
@@ -47,5 +48,7 @@ urlpatterns = [
     path("patients/<id:pk>", patients.PatientDetail.as_view()),
     path("patients/<id:pk>/consents", consents.PatientConsents.as_view()),
     path("patients/<id:pk>/organizations/<id:organization_id>", patients.OrganizationMembership.as_view()),
+    path("observations", observations.ObservationList.as_view()),
+    path("observations/<id:pk>", observations.ObservationDetail.as_view()),
     re_path("", NoSuchRoute.as_view()),
 ]
