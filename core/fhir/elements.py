@@ -18,15 +18,23 @@ def resource(row: Any, type_name: str, id_: str, /, **elements: Any) -> Resource
     What was sent beyond our columns stands beside what they say (core/fhir/writes/kept.py), and in place of it where
     they still say the same.
     """
-    extra = (getattr(row, "fhir_extra", None) or {}).get(type_name, {})
-    kept, sent = extra.get("kept", {}), extra.get("sent", {})
-    mapped = {name: value for name, value in elements.items() if value not in (None, "", [], {})}
-    return {
+    mapped = {
         "resourceType": type_name,
         "id": id_,
-        "meta": {**kept.get("meta", {}), "versionId": str(row.version_id), "lastUpdated": instant(row.last_updated)},
+        "meta": {"versionId": str(row.version_id), "lastUpdated": instant(row.last_updated)},
+        **{name: value for name, value in elements.items() if value not in (None, "", [], {})},
+    }
+    return with_extra(mapped, getattr(row, "fhir_extra", None) or {})
+
+
+def with_extra(mapped: Resource, fhir_extra: Resource) -> Resource:
+    """A resource of our columns with what was sent beyond them."""
+    extra = fhir_extra.get(mapped["resourceType"], {})
+    kept, sent = extra.get("kept", {}), extra.get("sent", {})
+    return {
         **{name: _as_sent(value, sent.get(name)) for name, value in mapped.items()},
-        **{name: value for name, value in kept.items() if name not in mapped and name != "meta"},
+        "meta": {**kept.get("meta", {}), **mapped["meta"]},
+        **{name: value for name, value in kept.items() if name not in mapped},
     }
 
 

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Any, ClassVar
 
 from django.db.models import Q, QuerySet
 
 from core.fhir.door import BASE
 from core.fhir.errors import Resource
-from core.fhir.search.parameters import SearchParameter
+from core.fhir.search.common import common
+from core.fhir.search.parameters import Context, SearchParameter
+from core.fhir.search.query import Page, Search, page, total
 from core.policy.checks import no_such
 from core.policy.errors import NotVisible
 from core.policy.principal import Principal
@@ -37,9 +40,30 @@ class ResourceType:
         """The rows with what `render` needs of them, in a constant number of queries."""
         return rows
 
+    def keys(self, ids: Iterable[str]) -> list[int]:
+        """The primary keys behind FHIR ids; what cannot be an id is left out."""
+        return [key for id_ in ids if (key := integer_id(id_)) is not None]
+
     def has_id(self, ids: Iterable[str]) -> Q:
-        """The rows of these FHIR ids; what cannot be an id finds nothing."""
-        return Q(pk__in=[key for id_ in ids if (key := integer_id(id_)) is not None])
+        """The rows of these FHIR ids."""
+        return Q(pk__in=self.keys(ids))
+
+    @cached_property
+    def parameters(self) -> Mapping[str, SearchParameter]:
+        """All that the type can be searched by."""
+        return {**common(self.updated), **self.search_parameters}
+
+    def special(self, name: str, value: str, context: Context) -> Q | None:
+        """A condition that means something of its own for this type, or None: then it means what it says."""
+        return None
+
+    def page(self, search: Search) -> Page:
+        """A page of what a search finds."""
+        return page(search)
+
+    def total(self, search: Search) -> int:
+        """All that a search finds, on all of its pages."""
+        return total(search)
 
     def get(self, principal: Principal, id_: str, *, lock: bool = False) -> Any:
         """One row, with `lock` until the transaction ends. Raises NotVisible, the same for missing and forbidden."""
@@ -49,8 +73,12 @@ class ResourceType:
             raise NotVisible(no_such(self.name, id_))
         return row
 
+    def key_of(self, row: Any) -> Any:
+        """The primary key."""
+        return row.pk
+
     def id_of(self, row: Any) -> str:
-        return str(row.pk)
+        return str(self.key_of(row))
 
     def patient_ids(self, row: Any) -> Iterable[int]:
         """Whose data the row is, for the audit trail. Asked after `render`."""

@@ -3,12 +3,16 @@
 from django.urls import include, re_path
 
 from core.fhir import views
+from core.fhir.bulk.urls import urlpatterns as bulk
 from core.fhir.door import UnknownView
 
 _TYPE = r"(?P<type_name>[A-Za-z]+)"
 _ID = r"(?P<id_>[A-Za-z0-9\-.]{1,64})"
 
 interactions = [
+    *bulk,
+    re_path(rf"^{_TYPE}/_search/?$", views.SearchView.as_view()),
+    re_path(rf"^{_TYPE}/?$", views.TypeView.as_view()),
     re_path(rf"^{_TYPE}/{_ID}/?$", views.InstanceView.as_view()),
     re_path(r"^.*$", UnknownView.as_view()),
 ]

@@ -1,17 +1,72 @@
-"""Reading: one resource, as it is now."""
+"""Reading and searching; what writes is mixed in from core/fhir/write_views.py."""
 
+from django.http import QueryDict
+from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core.fhir.door import FhirView
+from core.fhir.prefer import Preference
 from core.fhir.reading import is_known, read
 from core.fhir.search.subset import Subset
+from core.fhir.searching import Found, search
+from core.fhir.write_views import InstanceWrites, TypeWrites
 
 
-class InstanceView(FhirView):
-    """`[type]/[id]`: read (FHIR R5 http.html#read)."""
+class Searches(FhirView):
+    """What views that answer a searchset have in common."""
 
-    interactions = {"GET": "read", "HEAD": "read"}
+    @property
+    def parameters(self) -> list[tuple[str, str]]:
+        """Those of the URL, and of the form that POST sends (FHIR R5 http.html#search)."""
+        sent: list[QueryDict] = [self.request.query_params]
+        if self.request.method == "POST":
+            if not isinstance(self.request.data, QueryDict):
+                raise UnsupportedMediaType(str(self.request.content_type))
+            sent.append(self.request.data)
+        return [(name, value) for query in sent for name, values in query.lists() for value in values]
+
+    @property
+    def is_strict(self) -> bool:
+        return Preference.of(self.request.headers.get("Prefer", "")).handling == "strict"
+
+    def answer_found(self, found: Found) -> Response:
+        self.touched(found.patient_ids)
+        bundle = found.bundle
+        if self.asked_for_fhir and not bundle["entry"]:
+            bundle = {name: value for name, value in bundle.items() if name != "entry"}
+        return Response(bundle)
+
+
+class TypeView(TypeWrites, Searches):
+    """`[type]`: search (FHIR R5 http.html#search), and create."""
+
+    interactions = {
+        "GET": "search-type",
+        "HEAD": "search-type",
+        "POST": "create",
+        "PUT": "update",
+        "PATCH": "patch",
+        "DELETE": "delete",
+    }
+
+    def get(self, request: Request, type_name: str) -> Response:
+        return self.answer_found(search(self.principal, type_name, self.parameters, strict=self.is_strict))
+
+
+class SearchView(Searches):
+    """`[type]/_search`: a search whose parameters come as a form."""
+
+    interactions = {"POST": "search-type"}
+
+    def post(self, request: Request, type_name: str) -> Response:
+        return self.answer_found(search(self.principal, type_name, self.parameters, strict=self.is_strict))
+
+
+class InstanceView(InstanceWrites):
+    """`[type]/[id]`: read (FHIR R5 http.html#read), and what changes it."""
+
+    interactions = {"GET": "read", "HEAD": "read", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
     def get(self, request: Request, type_name: str, id_: str) -> Response:
         found = read(self.principal, type_name, id_, Subset.asked(request.query_params.dict()))

@@ -1,13 +1,19 @@
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from core.fhir.elements import OUR_CODES, coded, instant, reference
 from core.fhir.errors import Resource
 from core.fhir.resource import ResourceType
-from core.fhir.resources.people import clients, users
+from core.fhir.resources.people import PEOPLE, clients, users
+from core.fhir.search.parameters import NOTHING, Context, Date, Token
+from core.fhir.search.references import Reference, Target
+from core.fhir.search.values import token
 from core.models import AuditEvent
 from core.models.audit_reach import AuditReach
 from core.policy.principal import Principal
@@ -31,11 +37,80 @@ INTERACTIONS = {
 }
 """The first word of `action` -> AuditEvent.action; everything else is execution, E."""
 
+TOUCHED = {
+    "Patient": Target(column="patient_ids", is_array=True),
+    "ResearchStudy": Target(column="study_id"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)  # with slots, super() would not find the class
+class InteractionCode(Token):
+    """The first word of what was asked."""
+
+    def one(self, value: str, modifier: str, context: Context) -> Q:
+        if modifier == "text":
+            return super().one(value, modifier, context)
+        wanted = token(value)
+        if wanted.system not in (None, self.system) or wanted.code not in INTERACTIONS:
+            return NOTHING
+        return Q(action=wanted.code) | Q(action__startswith=f"{wanted.code} ")
+
+
+@dataclass(frozen=True, kw_only=True)  # with slots, super() would not find the class
+class ActionCode(Token):
+    """AuditEvent.action: C, R, U, D or E, which follows from the first word."""
+
+    def one(self, value: str, modifier: str, context: Context) -> Q:
+        wanted = token(value).code
+        named = [
+            Q(action=word) | Q(action__startswith=f"{word} ")
+            for word, action in INTERACTIONS.items()
+            if wanted == action or (wanted == "E" and action != "E")
+        ]
+        found = reduce(or_, named, NOTHING)
+        return ~found if wanted == "E" else found
+
+
+@dataclass(frozen=True, kw_only=True)  # with slots, super() would not find the class
+class Touched(Reference):
+    """An event tells of no other patients than those that the reader watches over, or touched themselves."""
+
+    def _to(self, type_name: str, rows: QuerySet[Any], context: Context) -> Q:
+        touching = super()._to(type_name, rows, context)
+        reach = AuditReach.of(context.principal)
+        if reach.everything or type_name != "Patient":
+            return touching
+        watched = super()._to(type_name, rows.filter(pk__in=reach.patient_ids), context)
+        return watched | touching & Q(user_id__in=reach.actor_ids)
+
+    def from_rows(self, type_name: str, rows: QuerySet[Any], context: Context) -> Q:
+        touched = super().from_rows(type_name, rows, context)
+        reach = AuditReach.of(context.principal)
+        if reach.everything or type_name != "Patient":
+            return touched
+        by_reader = super().from_rows(type_name, rows.filter(user_id__in=reach.actor_ids), context)
+        return touched & Q(pk__in=reach.patient_ids) | by_reader
+
 
 class AuditEventType(ResourceType):
     """FHIR R5 AuditEvent: one access. What is not the reader's to know is left out (`AuditEvent.as_seen_by`)."""
 
     name = "AuditEvent"
+    search_parameters = {
+        "action": ActionCode(definition="AuditEvent-action", code="action"),
+        "agent": Reference(definition="AuditEvent-agent", targets=PEOPLE),
+        "category": Token(definition="AuditEvent-category", code="door", system=DOOR_SYSTEM),
+        "code": InteractionCode(definition="clinical-code", code="action", system=INTERACTION_SYSTEM),
+        "date": Date(definition="clinical-date", start="recorded"),
+        "entity": Touched(definition="AuditEvent-entity", targets=TOUCHED),
+        "outcome": Token(
+            definition="AuditEvent-outcome",
+            code="outcome",
+            system=OUTCOME_SYSTEM,
+            names={code: outcome for outcome, (code, _) in OUTCOMES.items()},
+        ),
+        "patient": Touched(definition="clinical-patient", targets={"Patient": TOUCHED["Patient"]}),
+    }
     updated = "recorded"
     default_sort = "-_id"
     same_for_everybody = False

@@ -10,6 +10,8 @@ from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Subquery
 from core.fhir.elements import OUR_DEFINITIONS, coded, instant, kind_of_data, reference, resource
 from core.fhir.errors import Resource
 from core.fhir.resource import ResourceType, integer_id
+from core.fhir.search.parameters import Date, Fixed
+from core.fhir.search.references import Reference, Target
 from core.models import CodeableConcept, ConsentHistory, StudyPatient, StudyPatientScopeConsent
 from core.policy.permissions import Permission
 from core.policy.principal import Principal
@@ -35,15 +37,28 @@ class ConsentType(ResourceType):
     """
 
     name = "Consent"
+    search_parameters = {
+        "category": Fixed(definition="Consent-category", code="research", system=CATEGORY_SYSTEM),
+        "date": Date(definition="clinical-date", documentation="When the last answer was given.", start="answered"),
+        "grantee": Reference(
+            definition="Consent-grantee", targets={"Organization": Target(column="study__organization_id")}
+        ),
+        "patient": Reference(definition="clinical-patient", targets={"Patient": Target(column="patient_id")}),
+        "status": Fixed(definition="Consent-status", code="active", system="http://hl7.org/fhir/consent-state-codes"),
+        "subject": Reference(definition="Consent-subject", targets={"Patient": Target(column="patient_id")}),
+    }
 
     def visible_to(self, principal: Principal) -> QuerySet[Any]:
         of_both = {"study": OuterRef("study_id"), "patient": OuterRef("patient_id")}
+        answers = StudyPatientScopeConsent.objects.filter(**of_both)
+        latest = answers.order_by().values("study").annotate(latest=Max("consented_time")).values("latest")
         of_both_ids = {"study_id": OuterRef("study_id"), "patient_id": OuterRef("patient_id")}
         changes = ConsentHistory.objects.filter(**of_both_ids).order_by().values("study_id")
         return (
             StudyPatient.objects.visible_to(principal, Permission.CONSENT_READ)
-            .filter(Exists(StudyPatientScopeConsent.objects.filter(**of_both)))
+            .filter(Exists(answers))
             .annotate(
+                answered=Subquery(latest),
                 version_id=Subquery(changes.annotate(changes=Count("pk")).values("changes")),
                 last_updated=Subquery(changes.annotate(latest=Max("recorded")).values("latest")),
             )

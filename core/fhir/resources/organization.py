@@ -5,6 +5,8 @@ from django.db.models import QuerySet
 from core.fhir.elements import coded, reference, resource
 from core.fhir.errors import Resource
 from core.fhir.resource import ResourceType
+from core.fhir.search.parameters import Fixed, String, Token
+from core.fhir.search.references import Reference, Target
 from core.models import Organization
 from core.policy.principal import Principal
 
@@ -15,6 +17,14 @@ class OrganizationType(ResourceType):
     """FHIR R5 Organization: `partOf` is shown as the tree has it, whether or not the caller may read the parent."""
 
     name = "Organization"
+    search_parameters = {
+        "active": Fixed(definition="Organization-active", code="true"),
+        "name": String(definition="Organization-name", columns=("name",)),
+        "partof": Reference(
+            definition="Organization-partof", targets={"Organization": Target(column="part_of_id", key="pk")}
+        ),
+        "type": Token(definition="Organization-type", code="type", system=TYPE_SYSTEM),
+    }
 
     def visible_to(self, principal: Principal) -> QuerySet[Any]:
         return Organization.objects.visible_to(principal)

@@ -6,11 +6,20 @@ from django.db.models import QuerySet
 from core.fhir.elements import OUR_DEFINITIONS, human_name, reference, resource, telecom
 from core.fhir.errors import Resource
 from core.fhir.resource import ResourceType
-from core.models import Patient, PatientOrganization
+from core.fhir.search.parameters import Day, Fixed, String, Telecom, Token, Within
+from core.fhir.search.references import Reference, Target
+from core.models import Patient, PatientIdentifier, PatientOrganization
 from core.policy.principal import Principal
 
 FURTHER_ORGANIZATION = f"{OUR_DEFINITIONS}/patient-further-organization"
 """An extension: managingOrganization has room for one organization, and a patient may belong to several."""
+
+GENDER_SYSTEM = "http://hl7.org/fhir/administrative-gender"
+
+
+def _identifiers(_principal: Principal) -> QuerySet[Any]:
+    """Those of patients that the caller reads are the caller's to read."""
+    return PatientIdentifier.objects.all()
 
 
 class PatientType(ResourceType):
@@ -18,6 +27,31 @@ class PatientType(ResourceType):
 
     name = "Patient"
     same_for_everybody = False
+    search_parameters = {
+        "active": Fixed(definition="Patient-active", code="true"),
+        "birthdate": Day(definition="individual-birthdate", start="birth_date"),
+        "email": Token(definition="individual-email", code="telecom_email", system="email", ignore_case=True),
+        "family": String(definition="individual-family", columns=("name_family",)),
+        "gender": Token(definition="individual-gender", code="gender", system=GENDER_SYSTEM),
+        "given": String(definition="individual-given", columns=("name_given",)),
+        "identifier": Token(
+            definition="Patient-identifier",
+            code="value",
+            system_column="system",
+            within=Within(rows=_identifiers, owner="patient_id"),
+        ),
+        "name": String(definition="Patient-name", columns=("name_family", "name_given")),
+        "organization": Reference(
+            definition="Patient-organization",
+            documentation="Any of the patient's organizations that you may read.",
+            targets={"Organization": Target(column="organization_id")},
+            within=Within(rows=PatientOrganization.objects.visible_to, owner="patient_id"),
+        ),
+        "phone": Token(definition="individual-phone", code="telecom_phone", system="phone"),
+        "telecom": Telecom(
+            definition="individual-telecom", columns={"phone": "telecom_phone", "email": "telecom_email"}
+        ),
+    }
 
     def visible_to(self, principal: Principal) -> QuerySet[Any]:
         return Patient.objects.visible_to(principal)

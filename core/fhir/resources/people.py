@@ -1,16 +1,31 @@
 """Who did something, as a reference: for AuditEvent.agent and Provenance.agent."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
+from django.db.models import QuerySet
 from oauth2_provider.models import Application
 
 from core.fhir.elements import OUR_CODES, reference
 from core.fhir.errors import Resource
-from core.models import Patient, User
+from core.fhir.search.references import Target
+from core.models import Patient, Practitioner, User
 from core.policy.principal import Principal
 
 USER_SYSTEM = f"{OUR_CODES}/user"
 NOBODY: Resource = {"display": "The exchange itself"}
+
+
+def _practitioners(_principal: Principal) -> QuerySet[Any]:
+    """Every practitioner is named to whoever may see what they did."""
+    return Practitioner.objects.all()
+
+
+PEOPLE = {
+    "Practitioner": Target(column="user_id", key="user_id", among=_practitioners),
+    "Patient": Target(column="user_id", key="user_id", among=Patient.objects.visible_to),
+}
+"""How rows with a `user_id` refer to people, for search."""
 
 
 def users(user_ids: Iterable[int | None], principal: Principal) -> Mapping[int | None, Resource]:

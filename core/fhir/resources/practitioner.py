@@ -5,6 +5,8 @@ from django.db.models import QuerySet
 from core.fhir.elements import OUR_CODES, coded, human_name, reference, resource, telecom
 from core.fhir.errors import Resource
 from core.fhir.resource import ResourceType
+from core.fhir.search.parameters import Fixed, String, Telecom, Token
+from core.fhir.search.references import Reference, Target
 from core.models import Practitioner, PractitionerOrganization
 from core.policy.principal import Principal
 
@@ -15,6 +17,16 @@ class PractitionerType(ResourceType):
     """FHIR R5 Practitioner: the colleagues in the caller's organizations. The e-mail is the one they log in with."""
 
     name = "Practitioner"
+    search_parameters = {
+        "active": Fixed(definition="Practitioner-active", code="true"),
+        "email": Token(definition="individual-email", code="user__email", system="email", ignore_case=True),
+        "family": String(definition="individual-family", columns=("name_family",)),
+        "given": String(definition="individual-given", columns=("name_given",)),
+        "identifier": Token(definition="Practitioner-identifier", code="identifier"),
+        "name": String(definition="Practitioner-name", columns=("name_family", "name_given")),
+        "phone": Token(definition="individual-phone", code="telecom_phone", system="phone"),
+        "telecom": Telecom(definition="individual-telecom", columns={"phone": "telecom_phone", "email": "user__email"}),
+    }
 
     def visible_to(self, principal: Principal) -> QuerySet[Any]:
         return Practitioner.objects.visible_to(principal)
@@ -39,6 +51,16 @@ class PractitionerRoleType(ResourceType):
     """FHIR R5 PractitionerRole: what a practitioner may do for an organization (core/policy/roles.py)."""
 
     name = "PractitionerRole"
+    search_parameters = {
+        "active": Fixed(definition="PractitionerRole-active", code="true"),
+        "organization": Reference(
+            definition="PractitionerRole-organization", targets={"Organization": Target(column="organization_id")}
+        ),
+        "practitioner": Reference(
+            definition="PractitionerRole-practitioner", targets={"Practitioner": Target(column="practitioner_id")}
+        ),
+        "role": Token(definition="PractitionerRole-role", code="role", system=ROLE_SYSTEM),
+    }
 
     def visible_to(self, principal: Principal) -> QuerySet[Any]:
         return PractitionerOrganization.objects.visible_to(principal)

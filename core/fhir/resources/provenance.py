@@ -7,7 +7,9 @@ from django.db.models import QuerySet
 from core.fhir.elements import instant, reference
 from core.fhir.errors import Resource
 from core.fhir.resource import ResourceType
-from core.fhir.resources.people import clients, users
+from core.fhir.resources.people import PEOPLE, clients, users
+from core.fhir.search.parameters import Date, Within
+from core.fhir.search.references import Reference, Target
 from core.models import Ingest, Observation
 from core.policy.principal import Principal
 
@@ -19,6 +21,20 @@ class ProvenanceType(ResourceType):
     """
 
     name = "Provenance"
+    search_parameters = {
+        "agent": Reference(definition="Provenance-agent", targets=PEOPLE),
+        "patient": Reference(
+            definition="clinical-patient",
+            targets={"Patient": Target(column="patient_id")},
+            within=Within(rows=Observation.objects.visible_to, owner="ingest_id"),
+        ),
+        "recorded": Date(definition="Provenance-recorded", start="recorded"),
+        "target": Reference(
+            definition="Provenance-target",
+            targets={"Observation": Target(column="pk")},
+            within=Within(rows=Observation.objects.visible_to, owner="ingest_id"),
+        ),
+    }
     updated = "recorded"
     default_sort = "-recorded"
     max_page = 20  # each has as many targets as the batch had observations

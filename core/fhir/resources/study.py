@@ -9,10 +9,17 @@ from django.db.models import QuerySet
 from core.fhir.elements import coded, instant, kind_of_data, reference, resource
 from core.fhir.errors import Resource
 from core.fhir.resource import ResourceType
-from core.models import Study, StudyPatient
+from core.fhir.search.parameters import Fixed, String, Token, Within
+from core.fhir.search.references import Reference, Target
+from core.models import Study, StudyPatient, StudyScopeRequest
 from core.policy.principal import Principal
 
 PARTY_ROLE = "http://hl7.org/fhir/research-study-party-role"
+
+
+def _requests(_principal: Principal) -> QuerySet[Any]:
+    """Those of studies that the caller reads are the caller's to read."""
+    return StudyScopeRequest.objects.all()
 
 
 class StudyFace(ResourceType):
@@ -24,6 +31,21 @@ class ResearchStudyType(StudyFace):
     """FHIR R5 ResearchStudy. `focus` is what the study asks its patients for."""
 
     name = "ResearchStudy"
+    search_parameters = {
+        "description": String(definition="ResearchStudy-description", columns=("description",)),
+        "focus-code": Token(
+            definition="ResearchStudy-focus-code",
+            code="code__coding_code",
+            system_column="code__coding_system",
+            text="code__text",
+            within=Within(rows=_requests, owner="study_id"),
+        ),
+        "site": Reference(definition="ResearchStudy-site", targets={"Organization": Target(column="organization_id")}),
+        "status": Fixed(
+            definition="ResearchStudy-status", code="active", system="http://hl7.org/fhir/publication-status"
+        ),
+        "title": String(definition="ResearchStudy-title", columns=("name",)),
+    }
 
     def fetched(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         return rows.prefetch_related("organization", "scope_requests__code")
@@ -49,6 +71,21 @@ class GroupType(StudyFace):
 
     name = "Group"
     same_for_everybody = False
+    search_parameters = {
+        "managing-entity": Reference(
+            definition="Group-managing-entity", targets={"Organization": Target(column="organization_id")}
+        ),
+        "member": Reference(
+            definition="Group-member",
+            targets={"Patient": Target(column="patient_id")},
+            within=Within(rows=StudyPatient.objects.visible_to, owner="study_id"),
+        ),
+        "membership": Fixed(
+            definition="Group-membership", code="enumerated", system="http://hl7.org/fhir/group-membership-basis"
+        ),
+        "name": String(definition="Group-name", columns=("name",)),
+        "type": Fixed(definition="Group-type", code="person", system="http://hl7.org/fhir/group-type"),
+    }
 
     def fetched(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         return rows.prefetch_related("organization")
