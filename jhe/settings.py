@@ -7,6 +7,8 @@ import dj_database_url
 from jhe import development, env
 from jhe.oauth import OAUTH2_PROVIDER as OAUTH2_PROVIDER
 from jhe.oauth import SILENCED_CHECKS
+from jhe.rest import REST_FRAMEWORK as REST_FRAMEWORK
+from jhe.rest import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
 
 BASE_DIR = env.BASE_DIR
 DEBUG = env.DEBUG
@@ -29,6 +31,7 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "rest_framework",
+    "drf_spectacular_sidecar",
     "oauth2_provider",
     "core",
 ]

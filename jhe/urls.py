@@ -10,4 +10,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("core.fhir.urls")),
     path("api/v1/", include("core.api.urls")),
+    path("api/schema/", include("core.api.schema")),
 ]

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.models import Prefetch
 from drf_spectacular.helpers import lazy_serializer
-from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.response import Response
 
@@ -29,12 +29,10 @@ class OrganizationName(CamelCaseModel):
         fields = ("id", "name", "type")
 
 
-@extend_schema_serializer(many=False)
-class TypesAnswer(serializers.BaseSerializer[dict[str, str]]):
-    """Code and name of each type: `{"prov": "Healthcare Provider", …}`."""
-
-    def to_representation(self, instance: dict[str, str]) -> dict[str, str]:
-        return instance
+TypesAnswer = type(
+    "TypesAnswer", (serializers.Serializer,), {code: serializers.CharField() for code in Organization.Type.values}
+)
+"""The name of each type, by its code: `{"prov": "Healthcare Provider", …}`."""
 
 
 class OrganizationBase(CamelCaseModel):

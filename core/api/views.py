@@ -109,6 +109,7 @@ class RestView(DoorView):
     """One route. Its methods are `operation`s: a method without one is refused at start by a test."""
 
     door: ClassVar[str] = DOOR
+    http_method_names = ["get", "head", "post", "put", "patch", "delete"]
     parser_classes = (JsonParser,)
     renderer_classes = (JsonRenderer,)
 
@@ -117,9 +118,9 @@ class RestView(DoorView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        handler = getattr(self, str(request.method).lower(), None)
-        if handler is not None:  # else the answer will be 405
-            resource_type, _, interaction = handler.operation.scope.partition(".")
+        method = str(request.method).lower()
+        if method in self.http_method_names and hasattr(self, method):  # else the answer will be 405
+            resource_type, _, interaction = getattr(self, method).operation.scope.partition(".")
             self.require_scope(resource_type, interaction)
 
     def get_exception_handler(self) -> Any:

@@ -1,0 +1,2 @@
+const place = document.getElementById("document");
+Redoc.init(place.dataset.url, {}, place);

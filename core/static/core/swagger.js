@@ -1,0 +1,1 @@
+SwaggerUIBundle({ url: document.getElementById("document").dataset.url, dom_id: "#document" });

@@ -1,0 +1,200 @@
+"""Who gets what status from which route: every route and method of /api/v1/, for everybody.
+
+The columns are the demo's people, as each stands to Lifespan Lab, its study on blood pressure and heart rate, and its
+patient Peter:
+
+    admin  superuser            victor  viewer                        peter   the patient
+    mary   manager              tom     viewer; manager elsewhere     pamela  a fellow patient in the same studies
+    megan  member               mark    manager elsewhere             percy   a patient elsewhere
+
+Without a token it is 401 for all. `{lab}` in a path or body is an id of the world (`ids_of_the_world`). Each request
+begins in the same world and is rolled back.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.models import CodeableConcept, DataSource, Practitioner
+from tests import personas
+
+PEOPLE = {
+    "admin": "admin",
+    "mary": "manager_mary",
+    "megan": "member_megan",
+    "victor": "viewer_victor",
+    "tom": "three_org_tom",
+    "mark": "manager_mark",
+    "peter": "ll_patient_peter",
+    "pamela": "ll_patient_pamela",
+    "percy": "npl_patient_percy",
+}
+
+EVERYBODY_200 = "200 200 200 200 200 200 200 200 200"
+SUPERUSER_200 = "200 403 403 403 403 403 403 403 403"
+SUPERUSER_201 = "201 403 403 403 403 403 403 403 403"
+SUPERUSER_204 = "204 403 403 403 403 403 403 403 403"
+
+
+@dataclass(frozen=True)
+class Row:
+    method: str
+    path: str
+    statuses: str
+    body: dict[str, Any] = field(default_factory=dict)
+
+
+ORGANIZATIONS = [
+    #                              admin mary megan victor tom mark peter pamela percy
+    Row("GET", "organizations", EVERYBODY_200),
+    Row(
+        "POST",
+        "organizations",
+        "201 201 403 403 403 404 404 404 404",
+        {"name": "A room of the lab", "type": "team", "partOf": "{lab}"},
+    ),
+    Row("GET", "organizations/types", EVERYBODY_200),
+    Row("GET", "organizations/{lab}", "200 200 200 200 200 404 404 404 404"),
+    Row(
+        "PUT",
+        "organizations/{lab}",
+        "200 200 403 403 403 404 404 404 404",
+        {"name": "Lifespan", "type": "laboratory", "partOf": "{saturn}"},
+    ),
+    Row("PATCH", "organizations/{lab}", "200 200 403 403 403 404 404 404 404", {"name": "Lifespan"}),
+    Row("DELETE", "organizations/{lab}", "409 409 403 403 403 404 404 404 404"),
+    Row("GET", "organizations/{lab}/tree", "200 200 200 200 200 404 404 404 404"),
+    Row("GET", "organizations/{lab}/users", "200 200 200 200 200 404 404 404 404"),
+    Row(
+        "POST",
+        "organizations/{lab}/user",
+        "200 200 403 403 403 404 404 404 404",
+        {"jheUserId": "{megan_user}", "role": "viewer"},
+    ),
+    Row(
+        "DELETE",
+        "organizations/{lab}/remove_user",
+        "204 204 403 403 403 404 404 404 404",
+        {"jheUserId": "{megan_user}"},
+    ),
+    Row("GET", "organizations/{lab}/studies", "200 200 200 200 200 404 404 404 404"),
+]
+
+PRACTITIONERS = [
+    #                              admin mary megan victor tom mark peter pamela percy
+    Row("GET", "practitioners", EVERYBODY_200),
+    Row(
+        "POST",
+        "practitioners",
+        "201 201 403 403 403 404 404 404 404",
+        {"telecomEmail": "new@example.com", "organization": "{lab}", "role": "viewer", "nameFamily": "New"},
+    ),
+    Row("GET", "practitioners/{megan}", "200 200 200 200 200 404 404 404 404"),
+    Row("PUT", "practitioners/{megan}", "200 200 403 403 403 404 404 404 404", {"nameFamily": "Mills"}),
+    Row("PATCH", "practitioners/{megan}", "200 200 403 403 403 404 404 404 404", {"nameFamily": "Mills"}),
+    Row("DELETE", "practitioners/{megan}", "204 204 403 403 403 404 404 404 404"),
+]
+
+STUDIES = [
+    #                              admin mary megan victor tom mark peter pamela percy
+    Row("GET", "studies", EVERYBODY_200),
+    Row(
+        "POST",
+        "studies",
+        "201 201 201 403 403 404 404 404 404",
+        {"name": "Another study", "organization": "{lab}"},
+    ),
+    Row("GET", "studies/{study}", "200 200 200 200 200 404 200 200 404"),
+    Row(
+        "PUT",
+        "studies/{study}",
+        "200 200 200 403 403 404 403 403 404",
+        {"name": "Renamed", "organization": "{lab}"},
+    ),
+    Row("PATCH", "studies/{study}", "200 200 200 403 403 404 403 403 404", {"name": "Renamed"}),
+    Row("DELETE", "studies/{study}", "409 409 409 403 403 404 403 403 404"),
+    Row("GET", "studies/{study}/patients", "200 200 200 200 200 404 403 403 404"),
+    Row("POST", "studies/{study}/patients", "200 200 200 403 403 404 403 403 404", {"patientIds": ["{peter}"]}),
+    Row("DELETE", "studies/{study}/patients", "204 204 204 403 403 404 403 403 404", {"patientIds": ["{peter}"]}),
+    Row("GET", "studies/{study}/scope_requests", "200 200 200 200 200 404 200 200 404"),
+    Row("POST", "studies/{study}/scope_requests", "200 200 200 403 403 404 403 403 404", {"scopeCodeId": "{glucose}"}),
+    Row(
+        "DELETE",
+        "studies/{study}/scope_requests",
+        "204 204 204 403 403 404 403 403 404",
+        {"scopeCodeId": "{blood_pressure}"},
+    ),
+    Row("GET", "studies/{study}/data_sources", "200 200 200 200 200 404 200 200 404"),
+    Row("POST", "studies/{study}/data_sources", "200 200 200 403 403 404 403 403 404", {"dataSourceId": "{scale}"}),
+    Row("DELETE", "studies/{study}/data_sources", "204 204 204 403 403 404 403 403 404", {"dataSourceId": "{cuff}"}),
+    Row("GET", "studies/{study}/clients", "200 200 200 200 200 404 200 200 404"),
+    Row("POST", "studies/{study}/clients", "200 200 200 403 403 404 403 403 404", {"clientId": "jhe-mcp-stdio"}),
+    Row("DELETE", "studies/{study}/clients", "404 404 404 403 403 404 403 403 404", {"clientId": "jhe-mcp-stdio"}),
+]
+
+CATALOGUE = [
+    Row("GET", "data_sources", EVERYBODY_200),
+    Row("POST", "data_sources", SUPERUSER_201, {"name": "Ring", "type": "personal_device"}),
+    Row("GET", "data_sources/all_scopes", EVERYBODY_200),
+    Row("GET", "data_sources/{scale}", EVERYBODY_200),
+    Row("PUT", "data_sources/{scale}", SUPERUSER_200, {"name": "Scales", "type": "personal_device"}),
+    Row("PATCH", "data_sources/{scale}", SUPERUSER_200, {"name": "Scales"}),
+    Row("DELETE", "data_sources/{scale}", SUPERUSER_204),
+    Row("GET", "data_sources/{scale}/supported_scopes", EVERYBODY_200),
+    Row("POST", "data_sources/{scale}/supported_scopes", SUPERUSER_200, {"scopeCodeId": "{glucose}"}),
+    Row("DELETE", "data_sources/{scale}/supported_scopes", SUPERUSER_204, {"scopeCodeId": "{weight}"}),
+    Row("GET", "codes", EVERYBODY_200),
+    Row("GET", "codes/{glucose}", EVERYBODY_200),
+]
+
+_BLOOD_PRESSURE = {"codingSystem": "https://w3id.org/openmhealth", "codingCode": "omh:blood-pressure:4.0"}
+_ANSWERS = {"studyScopeConsents": [{"studyId": "{study}", "scopeConsents": [{**_BLOOD_PRESSURE, "consented": True}]}]}
+
+PATIENTS = [
+    #                              admin mary megan victor tom mark peter pamela percy
+    Row("GET", "patients", EVERYBODY_200),
+    Row(
+        "POST",
+        "patients",
+        "201 201 201 403 403 404 404 404 404",
+        {"nameFamily": "New", "nameGiven": "Nora", "organizations": ["{lab}"]},
+    ),
+    Row("GET", "patients/me", "404 404 404 404 404 404 200 200 200"),
+    Row("GET", "patients/global_lookup?email=nobody@example.com", EVERYBODY_200),
+    Row("GET", "patients/{peter}", "200 200 200 200 200 404 200 404 404"),
+    Row(
+        "PUT",
+        "patients/{peter}",
+        "200 200 200 403 403 404 403 404 404",
+        {"nameFamily": "Larsen", "nameGiven": "Peter"},
+    ),
+    Row("PATCH", "patients/{peter}", "200 200 200 403 403 404 403 404 404", {"nameGiven": "Peter"}),
+    Row("DELETE", "patients/{peter}", "409 409 409 403 403 404 403 404 404"),
+    Row("PUT", "patients/{peter}/organizations/{lab}", "200 200 200 403 403 404 403 404 404"),
+    Row("DELETE", "patients/{peter}/organizations/{lab}", "409 409 409 403 403 404 403 404 404"),
+    Row("GET", "patients/{peter}/consents", "200 200 200 200 200 404 200 404 404"),
+    Row("POST", "patients/{peter}/consents", "200 200 200 403 403 404 200 404 404", _ANSWERS),
+    Row("PATCH", "patients/{peter}/consents", "200 200 200 403 403 404 200 404 404", _ANSWERS),
+    Row("DELETE", "patients/{peter}/consents", "200 200 200 403 403 404 200 404 404", _ANSWERS),
+]
+
+MATRIX = [*ORGANIZATIONS, *PRACTITIONERS, *STUDIES, *CATALOGUE, *PATIENTS]
+
+
+def ids_of_the_world() -> dict[str, int]:
+    """What stands in the braces of paths and bodies."""
+    megan = Practitioner.objects.get(user__email="member_megan@example.com")
+    code = dict(CodeableConcept.objects.values_list("coding_code", "pk"))
+    source = dict(DataSource.objects.values_list("name", "pk"))
+    return {
+        "lab": personas.organization_of("Lifespan Lab").pk,
+        "saturn": personas.organization_of("Saturn School of Data Science").pk,
+        "megan": megan.pk,
+        "megan_user": megan.user_id,
+        "study": personas.study_of(personas.BP_AND_HR).pk,
+        "peter": personas.patient_of("ll_patient_peter").pk,
+        "glucose": code["omh:blood-glucose:4.0"],
+        "blood_pressure": code["omh:blood-pressure:4.0"],
+        "weight": code["omh:body-weight:3.0"],
+        "scale": source["Scale"],
+        "cuff": source["Blood pressure cuff"],
+    }
