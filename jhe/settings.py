@@ -33,6 +33,8 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular_sidecar",
     "oauth2_provider",
+    "django_tasks",
+    "django_tasks_db",
     "core",
 ]
 
@@ -95,6 +97,9 @@ CACHES = {
         "OPTIONS": {"MAX_ENTRIES": 10_000},
     }
 }
+
+# Jobs are rows; `manage.py worker` does them (docs/bulk.md).
+TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 
 OAUTH2_PROVIDER_APPLICATION_MODEL = "oauth2_provider.Application"
 SILENCED_SYSTEM_CHECKS = SILENCED_CHECKS

@@ -1,6 +1,7 @@
 from core.models.access import EnrolmentAccess, ObservationAccess, OrganizationAccess, PatientAccess, StudyAccess
 from core.models.audit import AuditEvent, AuditSeal
 from core.models.audit_reach import AuditAccess, AuditReach
+from core.models.bulk import BulkFile, BulkJob
 from core.models.code import CodeableConcept
 from core.models.consent import ConsentHistory, StudyPatientScopeConsent
 from core.models.data_source import DataSource, DataSourceSupportedScope
@@ -17,6 +18,8 @@ from core.models.versioned import Versioned
 __all__ = [
     "AuditAccess",
     "AuditEvent",
+    "BulkFile",
+    "BulkJob",
     "AuditReach",
     "AuditSeal",
     "CodeableConcept",

@@ -20,4 +20,5 @@ class Permission(StrEnum):
     PRACTITIONER_READ = "practitioner:read"
     STUDY_MANAGE = "study:manage"
     STUDY_READ = "study:read"
+    SYSTEM_EXPORT = "system:export"
     TOKEN_MANAGE = "token:manage"  # noqa: S105 - a permission's name
