@@ -1,6 +1,8 @@
 """/observations: data points as they were sent, the newest first; and one more, or one corrected or taken out."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -8,8 +10,8 @@ import orjson
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from core.actions.ingest import Upload, UploadsRefused, ingest
-from core.actions.upload_gate import Refusal
+from core.actions.ingest import Kept, Upload, UploadsRefused, ingest
+from core.actions.observation_changes import delete_observation, update_observation
 from core.api.pagination import MAX_PAGE_SIZE
 from core.api.patients import IdentifierBody
 from core.api.serializers import CamelCase, IdField, PageQuery
@@ -74,8 +76,9 @@ class ObservationBody(CamelCase):
     status = serializers.ChoiceField(Observation.Status.choices, required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        identifiers = tuple((one["system"], one["value"]) for one in attrs.pop("identifiers", ()))
-        return {**attrs, "identifiers": identifiers}
+        if "identifiers" in attrs:
+            attrs["identifiers"] = tuple((one["system"], one["value"]) for one in attrs["identifiers"])
+        return attrs
 
 
 class ObservationList(RestView):
@@ -93,16 +96,15 @@ class ObservationList(RestView):
 
     @operation("Observation.c", body=ObservationBody, answer=ObservationAnswer, status=201)
     def post(self) -> Any:
-        upload = Upload(patient_id=self.body.pop("subject_patient_id"), **_renamed(self.body))
+        upload = Upload(**_named_as_in_upload(self.body))
         self.touched([upload.patient_id])
-        try:
-            [kept] = ingest(actor=self.principal, door=DOOR, activity="create", uploads=[upload], all_or_nothing=True)
-        except UploadsRefused as refused:
-            raise _with_place(refused.refusals[0]) from None
+        with _refusals_as_errors():
+            sent = ingest(actor=self.principal, door=DOOR, activity="create", uploads=[upload], all_or_nothing=True)
+        [kept] = [outcome for outcome in sent if isinstance(outcome, Kept)]
         status = 201 if kept.is_new else 200
         return Response(_answer_of(fetch(_OBSERVATIONS, kept.id, self.principal)), status=status)
 
-    def page(self, rows: Which, serializer: AnySerializer, *, counted: bool) -> Response:
+    def page(self, rows: Any, serializer: AnySerializer, *, counted: bool) -> Response:
         size = min(self.query["page_size"], MAX_PAGE_SIZE)
         after = Cursor.parse(self.query["cursor"]) if "cursor" in self.query else None
         found = page(self.principal, rows, limit=size + 1, after=after)
@@ -126,9 +128,31 @@ class ObservationList(RestView):
 
 
 class ObservationDetail(RestView):
+    """An observation keeps its patient and its kind; what it was stays in its history."""
+
     @operation("Observation.r", answer=ObservationAnswer)
     def get(self, pk: int) -> Any:
         return Response(_answer_of(self._fetch(pk)))
+
+    @operation("Observation.u", body=ObservationBody, answer=ObservationAnswer)
+    def put(self, pk: int) -> Any:
+        observation = self._fetch(pk, Permission.OBSERVATION_WRITE)
+        return self._change(observation, Upload(**_named_as_in_upload(self.body)))
+
+    @operation("Observation.u", body=ObservationBody, answer=ObservationAnswer)
+    def patch(self, pk: int) -> Any:
+        observation = self._fetch(pk, Permission.OBSERVATION_WRITE)
+        return self._change(observation, replace(_upload_of(observation), **_named_as_in_upload(self.body)))
+
+    @operation("Observation.d")
+    def delete(self, pk: int) -> None:
+        observation = self._fetch(pk, Permission.OBSERVATION_WRITE)
+        delete_observation(actor=self.principal, door=DOOR, observation=observation)
+
+    def _change(self, observation: Observation, upload: Upload) -> Response:
+        with _refusals_as_errors():
+            update_observation(actor=self.principal, door=DOOR, observation=observation, upload=upload)
+        return Response(_answer_of(self._fetch(observation.pk)))
 
     def _fetch(self, pk: int, permission: Permission | None = None) -> Observation:
         observation = fetch(_OBSERVATIONS, pk, self.principal, permission)
@@ -174,12 +198,30 @@ def _answer(
     }
 
 
-def _renamed(body: Mapping[str, Any]) -> dict[str, Any]:
-    return {"data_point" if name == "omh_data" else name: value for name, value in body.items()}
+def _named_as_in_upload(body: Mapping[str, Any]) -> dict[str, Any]:
+    names = {"subject_patient_id": "patient_id", "omh_data": "data_point"}
+    return {names.get(name, name): value for name, value in body.items()}
 
 
-def _with_place(refusal: Refusal) -> Exception:
-    """The refusal's error, said of the member of the body that it is about."""
-    if isinstance(refusal.error, InvalidInput):
-        return InvalidInput(f"{_PLACES[refusal.element]}: {refusal.error}")
-    return refusal.error
+def _upload_of(observation: Observation) -> Upload:
+    return Upload(
+        patient_id=observation.patient_id,
+        coding_system=observation.code.coding_system,
+        coding_code=observation.code.coding_code,
+        data_point=observation.omh_data,
+        identifiers=tuple(observation.identifiers.values_list("system", "value")),
+        data_source_id=observation.data_source_id,
+        status=observation.status,
+    )
+
+
+@contextmanager
+def _refusals_as_errors() -> Iterator[None]:
+    """The one refusal's error, said of the member of the body that it is about."""
+    try:
+        yield
+    except UploadsRefused as refused:
+        refusal = refused.refusals[0]
+        if isinstance(refusal.error, InvalidInput):
+            raise InvalidInput(f"{_PLACES[refusal.element]}: {refusal.error}") from None
+        raise refusal.error from None

@@ -275,6 +275,56 @@ def test_a_wrong_data_point_is_refused_with_the_place_of_the_fault(wrong: dict[s
     assert not Observation.objects.exists()
 
 
+def change(client: Client, verb: str, pk: int, sent: Any) -> Any:
+    return getattr(client, verb)(f"{URL}/{pk}", json.dumps(sent), content_type="application/json")
+
+
+def test_peter_corrects_a_reading_and_megan_may_too() -> None:
+    peter, sent = as_("ll_patient_peter"), body(identifiers=[{"system": "https://test.invalid/ids", "value": "1"}])
+    pk = post(peter, sent).json()["id"]
+    sent["omhData"]["body"]["heart_rate"]["value"] = 62
+    assert change(peter, "put", pk, sent).json()["omhData"] == sent["omhData"]
+    assert change(as_("member_megan"), "patch", pk, {"status": "corrected"}).status_code == 200
+    observation = Observation.objects.get()
+    assert (observation.value_quantity, observation.status) == (62, "corrected")
+    assert observation.identifiers.get().value == "1"
+    assert [row[0] for row in trail()] == ["create", "update Observation", "update Observation"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "start"),
+    [
+        ({"codingCode": PRESSURE}, "codingCode: An observation keeps its patient and its code"),
+        ({"omhData": {"header": {}, "body": {}}}, "omhData: "),
+        ({"status": "done"}, 'status: "done" is not a valid choice.'),
+    ],
+)
+def test_a_wrong_correction_is_refused_with_the_place_of_the_fault(wrong: dict[str, Any], start: str) -> None:
+    peter = as_("ll_patient_peter")
+    pk = post(peter, body()).json()["id"]
+    answer = change(peter, "patch", pk, wrong)
+    assert (answer.status_code, answer.json()["detail"][: len(start)]) == (400, start)
+    assert Observation.objects.get().value_quantity == 61
+
+
+@pytest.mark.parametrize("verb", ["put", "patch", "delete"])
+@pytest.mark.parametrize(("person", "status"), [("viewer_victor", 403), ("three_org_tom", 403), ("manager_mark", 404)])
+def test_nobody_changes_or_deletes_whose_data_they_may_not(verb: str, person: str, status: int) -> None:
+    pk = post(as_("ll_patient_peter"), body()).json()["id"]
+    assert change(as_(person), verb, pk, body()).status_code == status
+    assert Observation.objects.get().version_id == 1
+
+
+def test_peter_deletes_a_reading_even_after_he_withdrew() -> None:
+    peter = as_("ll_patient_peter")
+    pk = post(peter, body()).json()["id"]
+    StudyPatientScopeConsent.objects.filter(patient=patient_of("ll_patient_peter")).update(consented=False)
+    assert change(as_("member_megan"), "delete", pk, {}).status_code == 404
+    assert peter.delete(f"{URL}/{pk}").status_code == 204
+    assert not Observation.objects.exists()
+    assert peter.get(f"{URL}/{pk}").status_code == 404
+
+
 @pytest.mark.parametrize(
     ("scope", "verb", "status"),
     [
