@@ -169,14 +169,13 @@ def _reference_to(answer: Answer, entry: Entry) -> str:
 def _located(error: DomainError, entry: Entry) -> DomainError:
     """The refusal, with the entry in the expression of each issue."""
     status, issues = status_and_issues(error)
-    inside = f"{entry.at}.resource"
-    return Refused(status, [replace(issue, expression=_within(issue.expression, entry, inside)) for issue in issues])
+    return Refused(status, [replace(issue, expression=_within(issue.expression, entry)) for issue in issues])
 
 
-def _within(expression: str, entry: Entry, inside: str) -> str:
+def _within(expression: str, entry: Entry) -> str:
     if expression.startswith("Bundle."):
         return expression
-    return inside + expression.removeprefix(entry.type_name) if expression else entry.at
+    return entry.inside + expression.removeprefix(entry.type_name) if expression else entry.at
 
 
 def _refusal(error: DomainError) -> Answer:

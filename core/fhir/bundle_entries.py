@@ -63,6 +63,10 @@ class Entry:
     def at(self) -> str:
         return f"Bundle.entry[{self.place}]"
 
+    @property
+    def inside(self) -> str:
+        return f"{self.at}.resource"
+
 
 def check_envelope(bundle: Any) -> tuple[str, list[Any]]:
     """(`batch` or `transaction`, entries not looked at yet). Raises InvalidResource."""

@@ -1,5 +1,6 @@
 """JSON Patch (RFC 6902; FHIR R5 http.html#patch)."""
 
+import base64
 from typing import Any
 
 import jsonpatch
@@ -10,6 +11,17 @@ from core.fhir.errors import InvalidResource, Issue, Resource, Unprocessable
 MAX_OPERATIONS = 1_000
 MAX_BYTES = 1024 * 1024
 """Of the patched resource: a dozen `copy` operations can make a thousand of one."""
+
+
+def operations_of(binary: Any, *, at: str) -> Any:
+    """The JSON Patch in a Binary, which is how a Bundle carries one (FHIR R5 http.html#patch)."""
+    try:
+        if binary["resourceType"] == "Binary" and binary["contentType"] == "application/json-patch+json":
+            return orjson.loads(base64.b64decode(binary["data"], validate=True))
+    except (KeyError, TypeError, ValueError):
+        pass
+    sentence = f"{at} must be a Binary of application/json-patch+json, its data the patch in base64."
+    raise InvalidResource(Issue("structure", sentence, at))
 
 
 def patched(resource: Resource, operations: Any) -> Any:

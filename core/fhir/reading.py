@@ -8,9 +8,11 @@ from typing import Any
 
 from django.utils.http import http_date
 
+from core.fhir.history import check_not_gone
 from core.fhir.registry import type_named
 from core.fhir.resource import ResourceType
 from core.fhir.search.subset import Subset
+from core.policy.errors import NotVisible
 from core.policy.principal import Principal
 from core.policy.scopes import check_scope
 
@@ -38,9 +40,18 @@ def read(principal: Principal, type_name: str, id_: str, subset: Subset) -> Read
     """Raises NotVisible, and InsufficientScope."""
     type_ = type_named(type_name)
     check_scope(principal, type_.name, "r")
-    row = type_.get(principal, id_)
+    row = _found(principal, type_, id_)
     [resource] = type_.render([row], principal)
     return Read(type_, row, subset.of(type_.name, resource), list(type_.patient_ids(row)))
+
+
+def _found(principal: Principal, type_: ResourceType, id_: str) -> Any:
+    """The row. Raises NotVisible, or Gone for what the caller could read before it was deleted."""
+    try:
+        return type_.get(principal, id_)
+    except NotVisible:
+        check_not_gone(principal, type_, id_)
+        raise
 
 
 def is_known(found: Read, *, if_none_match: str, if_modified_since: str) -> bool:

@@ -4,6 +4,7 @@ from core.fhir.resource import ResourceType
 from core.fhir.resources.audit_event import AuditEventType
 from core.fhir.resources.consent import ConsentType
 from core.fhir.resources.device import DeviceType
+from core.fhir.resources.observation import ObservationType
 from core.fhir.resources.organization import OrganizationType
 from core.fhir.resources.patient import PatientType
 from core.fhir.resources.practitioner import PractitionerRoleType, PractitionerType
@@ -11,6 +12,7 @@ from core.fhir.resources.provenance import ProvenanceType
 from core.fhir.resources.study import GroupType, ResearchStudyType
 from core.fhir.writes.consent import ConsentWriter
 from core.fhir.writes.device import DeviceWriter
+from core.fhir.writes.observation import ObservationWriter
 from core.fhir.writes.organization import OrganizationWriter
 from core.fhir.writes.patient import PatientWriter
 from core.fhir.writes.practitioner import PractitionerRoleWriter, PractitionerWriter
@@ -25,6 +27,7 @@ TYPES: dict[str, ResourceType] = {
         ConsentType(),
         DeviceType(),
         GroupType(),
+        ObservationType(),
         OrganizationType(),
         PatientType(),
         PractitionerRoleType(),
@@ -40,6 +43,7 @@ WRITERS: dict[str, Writer] = {
         ConsentWriter(),
         DeviceWriter(),
         GroupWriter(),
+        ObservationWriter(),
         OrganizationWriter(),
         PatientWriter(),
         PractitionerRoleWriter(),

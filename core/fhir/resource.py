@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 from django.db.models import Q, QuerySet
 
 from core.fhir.door import BASE
-from core.fhir.errors import Resource
+from core.fhir.errors import NotSupported, Resource
 from core.fhir.search.common import common
 from core.fhir.search.parameters import Context, SearchParameter
 from core.fhir.search.query import Page, Search, page, total
+from core.models.versioned import Versioned
 from core.policy.checks import no_such
 from core.policy.errors import NotVisible
 from core.policy.principal import Principal
@@ -27,6 +28,8 @@ class ResourceType:
     """By name. Those that every type has (_id, _lastUpdated, …) are in core/fhir/search/common.py."""
     updated: ClassVar[str] = "last_updated"
     """The column of `meta.lastUpdated`."""
+    history_of: ClassVar[type[Versioned] | None] = None
+    """The model whose former versions the database keeps, where the type has such a history."""
     default_sort: ClassVar[str] = "_id"
     max_page: ClassVar[int] = 1_000
     same_for_everybody: ClassVar[bool] = True
@@ -72,6 +75,10 @@ class ResourceType:
         if row is None:
             raise NotVisible(no_such(self.name, id_))
         return row
+
+    def versions(self, row: Any) -> Sequence[Any]:
+        """The row in each of its versions, the newest first, where a type keeps them in a way of its own."""
+        raise NotSupported(f"{self.name} resources have no history: see /FHIR/R5/metadata.")
 
     def key_of(self, row: Any) -> Any:
         """The primary key."""

@@ -8,11 +8,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core.fhir import conditional, writing
+from core.fhir.bundle import Processor, process
+from core.fhir.bundle_one import OneByOne
 from core.fhir.door import FhirView
-from core.fhir.errors import InvalidResource, Issue, operation_outcome
+from core.fhir.errors import InvalidResource, Issue, Resource, operation_outcome
 from core.fhir.media import JSON_PATCH
+from core.fhir.observation_uploads import create_observations
 from core.fhir.prefer import Preference
 from core.fhir.writing import Changed
+from core.models import AuditEvent
 
 
 class Writes(FhirView):
@@ -109,3 +113,28 @@ class InstanceWrites(Writes):
 
     def delete(self, request: Request, type_name: str, id_: str) -> Response:
         return self.answer(writing.delete(self.principal, type_name, id_, if_match=self.if_match))
+
+
+class SystemWrites(Writes):
+    """`[base]`: a Bundle of requests, `batch` or `transaction` (FHIR R5 http.html#transaction).
+
+    The response holds resources only when `Prefer: return=representation` asks for them: a thousand are much to send.
+    """
+
+    interactions = {"POST": "transaction"}
+
+    def post(self, request: Request) -> Response:
+        bundle = self.resource_sent()
+        with_resources = Preference.of(request.headers.get("Prefer", "")).what_returned == "representation"
+        one_by_one = OneByOne(with_resources=with_resources)
+        answer = process(self.principal, bundle, Processor(one_by_one, create_observations))
+        self.touched(one_by_one.patient_ids)
+        if refused := [place for place, entry in enumerate(answer.get("entry", [])) if _is_refused(entry)]:
+            detail = {"entries": len(answer["entry"]), "refused": refused}
+            self.leave_audit_row(self.principal, AuditEvent.Outcome.REFUSED, detail)
+        return Response(answer)
+
+
+def _is_refused(entry: Resource) -> bool:
+    status: str = entry["response"]["status"]
+    return status >= "400"

@@ -15,7 +15,7 @@ from core.fhir.registry import WRITERS, type_named
 from core.fhir.resource import ResourceType
 from core.fhir.structure import check_structure
 from core.fhir.writes.kept import keep
-from core.fhir.writes.writer import Writer
+from core.fhir.writes.writer import Known, Writer
 from core.policy.principal import Principal
 from core.policy.scopes import check_scope
 
@@ -37,6 +37,8 @@ def create(principal: Principal, type_name: str, resource: Any, *, at: str = "")
     check_scope(principal, type_.name, "c")
     checked = check_structure(resource, type_.name, at=at)
     id_ = writer.create(principal, checked)
+    if isinstance(id_, Known):
+        return Changed(200, type_, type_.get(principal, id_))
     return Changed(201, type_, _kept(principal, type_, id_, checked))
 
 
@@ -104,5 +106,6 @@ def expected_version(if_match: str) -> int:
 
 def _kept(principal: Principal, type_: ResourceType, id_: str, resource: Resource) -> Any:
     """The row with what the database made of it: its version, its time; and what was sent beyond its columns."""
-    keep(principal, type_, id_, resource)
+    if not WRITERS[type_.name].keeps_extra:
+        keep(principal, type_, id_, resource)
     return type_.get(principal, id_)

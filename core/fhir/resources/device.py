@@ -21,6 +21,7 @@ class DeviceType(ResourceType):
     """FHIR R5 Device: a data source. `conformsTo` says which schemas its data points follow."""
 
     name = "Device"
+    history_of = DataSource
     search_parameters = {
         "device-name": String(definition="Device-device-name", columns=("name",)),
         "specification": Token(

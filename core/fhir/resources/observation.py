@@ -61,6 +61,7 @@ class ObservationType(ResourceType):
     """
 
     name = "Observation"
+    history_of = Observation
     default_sort = "-date"
     search_parameters = {
         "category": _Category(definition="Observation-category", code="code", system=CATEGORY),
@@ -125,7 +126,8 @@ class ObservationType(ResourceType):
 
     def render(self, rows: Sequence[Any], principal: Principal) -> list[Resource]:
         if rows and not isinstance(rows[0], Row):
-            return render(_as_rows(rows))
+            plain: list[Resource] = orjson.loads(orjson.dumps(render(_as_rows(rows))))
+            return plain
         return render(rows)
 
 

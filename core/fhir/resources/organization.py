@@ -17,6 +17,7 @@ class OrganizationType(ResourceType):
     """FHIR R5 Organization: `partOf` is shown as the tree has it, whether or not the caller may read the parent."""
 
     name = "Organization"
+    history_of = Organization
     search_parameters = {
         "active": Fixed(definition="Organization-active", code="true"),
         "name": String(definition="Organization-name", columns=("name",)),

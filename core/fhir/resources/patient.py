@@ -26,6 +26,7 @@ class PatientType(ResourceType):
     """FHIR R5 Patient. Of the patient's organizations those are shown that the caller reads; to the patient, all."""
 
     name = "Patient"
+    history_of = Patient
     same_for_everybody = False
     search_parameters = {
         "active": Fixed(definition="Patient-active", code="true"),

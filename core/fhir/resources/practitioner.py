@@ -17,6 +17,7 @@ class PractitionerType(ResourceType):
     """FHIR R5 Practitioner: the colleagues in the caller's organizations. The e-mail is the one they log in with."""
 
     name = "Practitioner"
+    history_of = Practitioner
     search_parameters = {
         "active": Fixed(definition="Practitioner-active", code="true"),
         "email": Token(definition="individual-email", code="user__email", system="email", ignore_case=True),
@@ -51,6 +52,7 @@ class PractitionerRoleType(ResourceType):
     """FHIR R5 PractitionerRole: what a practitioner may do for an organization (core/policy/roles.py)."""
 
     name = "PractitionerRole"
+    history_of = PractitionerOrganization
     search_parameters = {
         "active": Fixed(definition="PractitionerRole-active", code="true"),
         "organization": Reference(

@@ -31,6 +31,7 @@ class ResearchStudyType(StudyFace):
     """FHIR R5 ResearchStudy. `focus` is what the study asks its patients for."""
 
     name = "ResearchStudy"
+    history_of = Study
     search_parameters = {
         "description": String(definition="ResearchStudy-description", columns=("description",)),
         "focus-code": Token(

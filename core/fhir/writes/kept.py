@@ -27,8 +27,8 @@ def keep(principal: Principal, type_: ResourceType, id_: str, resource: Resource
         if extra:
             names = sorted({*extra.get("kept", ()), *extra.get("sent", ())})
             raise Unprocessable(*(_no_place(type_.name, name) for name in names))
-    elif row.fhir_extra.get(type_.name, {}) != extra:
-        row.fhir_extra = {**row.fhir_extra, type_.name: extra}
+    elif (row.fhir_extra or {}).get(type_.name, {}) != extra:
+        row.fhir_extra = {**(row.fhir_extra or {}), type_.name: extra}
         row.save(update_fields=["fhir_extra"])
 
 

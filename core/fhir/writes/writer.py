@@ -6,6 +6,10 @@ from core.policy.principal import Principal
 DOOR = "fhir"
 
 
+class Known(str):
+    """The id of a resource that was there already, under an identifier that was sent again."""
+
+
 class Writer:
     """The write side of a type. A subclass has the interactions that the type offers; the others answer 405.
 
@@ -15,9 +19,11 @@ class Writer:
     """
 
     name: ClassVar[str]
+    keeps_extra: ClassVar[bool] = False
+    """Whether it keeps itself what was sent beyond our columns, instead of kept.py."""
 
     def create(self, principal: Principal, resource: Resource) -> str:
-        """The id of the new resource."""
+        """The id of the new resource; `Known` where it is not new."""
         raise NotSupported(f"{self.name} resources are not created over FHIR: see /FHIR/R5/metadata.")
 
     def update(self, principal: Principal, row: Any, resource: Resource) -> None:

@@ -1,0 +1,98 @@
+"""One entry of a Bundle, carried out as the same request alone would be."""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl
+
+from core.fhir import conditional, writing
+from core.fhir.bundle import Answer
+from core.fhir.bundle_entries import Entry
+from core.fhir.errors import InvalidResource, Issue, NotSupported, Resource
+from core.fhir.patch import operations_of
+from core.fhir.reading import read
+from core.fhir.search.subset import Subset
+from core.fhir.searching import search
+from core.fhir.writing import Changed
+from core.policy.principal import Principal
+
+
+class OneByOne:
+    """Carries out entries of one Bundle, and collects whose data was read on the way."""
+
+    def __init__(self, *, with_resources: bool) -> None:
+        self.patient_ids: set[int] = set()
+        self.with_resources = with_resources
+
+    def __call__(self, principal: Principal, entry: Entry) -> Answer:
+        """Raises DomainError, as the request alone would."""
+        if "/" in entry.path or entry.path.startswith("$"):
+            place = f"{entry.at}.request.url"
+            raise InvalidResource(Issue("not-supported", f"{place} must be [type], [type]/[id] or a search.", place))
+        return self._handlers[entry.method](self, principal, entry)
+
+    def _get(self, principal: Principal, entry: Entry) -> Answer:
+        parameters = parse_qsl(entry.query, keep_blank_values=True)
+        if not entry.path:
+            found = search(principal, entry.type_name, parameters)
+            self.patient_ids |= found.patient_ids
+            return Answer(200, resource=found.bundle)
+        seen = read(principal, entry.type_name, entry.path, Subset.asked(dict(parameters)))
+        self.patient_ids.update(seen.patient_ids)
+        return Answer(200, etag=seen.headers["ETag"], resource=seen.resource)
+
+    def _post(self, principal: Principal, entry: Entry) -> Answer:
+        if entry.path:
+            raise NotSupported("POST creates, so its URL is the type alone.")
+        arguments = (principal, entry.type_name, entry.resource)
+        if query := entry.if_none_exist or entry.query:
+            return self._changed(principal, conditional.create_unless(*arguments, query, at=entry.inside))
+        return self._changed(principal, writing.create(*arguments, at=entry.inside))
+
+    def _put(self, principal: Principal, entry: Entry) -> Answer:
+        versions = {"if_match": entry.if_match, "at": entry.inside}
+        if entry.path:
+            changed = writing.update(principal, entry.type_name, entry.path, entry.resource, **versions)
+        else:
+            changed = conditional.update_matching(principal, entry.type_name, _query(entry), entry.resource, **versions)
+        return self._changed(principal, changed)
+
+    def _patch(self, principal: Principal, entry: Entry) -> Answer:
+        id_ = entry.path or conditional.only_id(principal, entry.type_name, _query(entry), "u")
+        operations = operations_of(entry.resource, at=entry.inside)
+        return self._changed(
+            principal, writing.patch(principal, entry.type_name, id_, operations, if_match=entry.if_match)
+        )
+
+    def _delete(self, principal: Principal, entry: Entry) -> Answer:
+        id_ = entry.path or conditional.only_id(principal, entry.type_name, _query(entry), "d")
+        return self._changed(principal, writing.delete(principal, entry.type_name, id_, if_match=entry.if_match))
+
+    def _changed(self, principal: Principal, changed: Changed) -> Answer:
+        if changed.row is None:
+            return Answer(changed.status)
+        type_, row = changed.type_, changed.row
+        resource: Resource | None = type_.render([row], principal)[0] if self.with_resources else None
+        version = type_.version_of(row)
+        return Answer(
+            changed.status,
+            location=f"{type_.name}/{type_.id_of(row)}/_history/{version}",
+            etag=f'W/"{version}"',
+            last_modified=type_.updated_at(row),
+            resource=resource,
+        )
+
+    _handlers: dict[str, Callable[[Any, Principal, Entry], Answer]] = {
+        "GET": _get,
+        "HEAD": _get,
+        "POST": _post,
+        "PUT": _put,
+        "PATCH": _patch,
+        "DELETE": _delete,
+    }
+
+
+def _query(entry: Entry) -> str:
+    if not entry.query:
+        place = f"{entry.at}.request.url"
+        raise InvalidResource(Issue("required", f"{place} says neither an id nor a query.", place))
+    return entry.query
