@@ -14,7 +14,7 @@ begins in the same world and is rolled back.
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.models import CodeableConcept, DataSource, Practitioner
+from core.models import CodeableConcept, DataSource, Observation, Practitioner
 from tests import personas
 
 PEOPLE = {
@@ -177,7 +177,39 @@ PATIENTS = [
     Row("DELETE", "patients/{peter}/consents", "200 200 200 403 403 404 200 404 404", _ANSWERS),
 ]
 
-MATRIX = [*ORGANIZATIONS, *PRACTITIONERS, *STUDIES, *CATALOGUE, *PATIENTS]
+_HEART_RATE = {
+    "subjectPatientId": "{peter}",
+    "codingCode": "omh:heart-rate:2.0",
+    "omhData": {
+        "header": {
+            "uuid": "1a5f8a1e-6f0d-4a33-8d0b-0d6fc6a6a001",
+            "schema_id": {"namespace": "omh", "name": "heart-rate", "version": "2.0"},
+            "source_creation_date_time": "2026-09-01T08:00:00-07:00",
+            "modality": "sensed",
+        },
+        "body": {
+            "heart_rate": {"value": 61, "unit": "beats/min"},
+            "effective_time_frame": {"date_time": "2026-09-01T08:00:00-07:00"},
+        },
+    },
+}
+
+OBSERVATIONS = [
+    #                              admin mary megan victor tom mark peter pamela percy
+    Row("GET", "observations", EVERYBODY_200),
+    Row("POST", "observations", "201 201 201 403 403 404 201 404 404", _HEART_RATE),
+    Row("GET", "observations/{observation}", "200 200 200 200 200 404 200 404 404"),
+    Row("PUT", "observations/{observation}", "200 200 200 403 403 404 200 404 404", _HEART_RATE),
+    Row(
+        "PATCH",
+        "observations/{observation}",
+        "200 200 200 403 403 404 200 404 404",
+        {"omhData": _HEART_RATE["omhData"], "status": "corrected"},
+    ),
+    Row("DELETE", "observations/{observation}", "204 204 204 403 403 404 204 404 404"),
+]
+
+MATRIX = [*ORGANIZATIONS, *PRACTITIONERS, *STUDIES, *CATALOGUE, *PATIENTS, *OBSERVATIONS]
 
 
 def ids_of_the_world() -> dict[str, int]:
@@ -192,6 +224,7 @@ def ids_of_the_world() -> dict[str, int]:
         "megan_user": megan.user_id,
         "study": personas.study_of(personas.BP_AND_HR).pk,
         "peter": personas.patient_of("ll_patient_peter").pk,
+        "observation": Observation.objects.get().pk,
         "glucose": code["omh:blood-glucose:4.0"],
         "blood_pressure": code["omh:blood-pressure:4.0"],
         "weight": code["omh:body-weight:3.0"],

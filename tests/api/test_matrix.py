@@ -15,7 +15,8 @@ from core.api.urls import urlpatterns
 from core.api.views import NoSuchRoute
 from tests.api.matrix import MATRIX, PEOPLE, Row, ids_of_the_world
 from tests.bearer import client_of
-from tests.personas import seed_demo_world, user_of
+from tests.factories import CodeFactory, ObservationFactory
+from tests.personas import patient_of, seed_demo_world, user_of
 
 pytestmark = pytest.mark.django_db
 
@@ -57,6 +58,8 @@ def world(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator
     """One for all rows: seeding it takes longer than many requests."""
     with django_db_blocker.unblock(), transaction.atomic(), override_settings(RATE_LIMIT="10000/s"):
         seed_demo_world()
+        heart_rate = CodeFactory(coding_code="omh:heart-rate:2.0")
+        ObservationFactory(patient=patient_of("ll_patient_peter"), code=heart_rate)
         clients = {name: client_of(user_of(persona)) for name, persona in PEOPLE.items()}
         yield World(clients, ids_of_the_world())
         transaction.set_rollback(True)
