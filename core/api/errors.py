@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.db import DataError, IntegrityError
+from django.db.models import ProtectedError, RestrictedError
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -27,6 +28,8 @@ def handle(error: Exception, context: Mapping[str, Any]) -> Response | None:
     """DRF's EXCEPTION_HANDLER. What is not a refusal is None, and a 500."""
     if isinstance(error, errors.DomainError):
         return _refusal(_status_of(error), str(error))
+    if isinstance(error, ProtectedError | RestrictedError):
+        return _refusal(409, "Something else depends on this: delete or move that first.")
     if isinstance(error, IntegrityError):
         return _refusal(409, sentence_of(error))
     if isinstance(error, DataError):

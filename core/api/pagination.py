@@ -64,6 +64,8 @@ def _after(order: Sequence[str], position: Sequence[Any], *, is_backward: bool, 
 
 
 def _value(model: type[Model], column: str, value: Any) -> Any:
+    if value is None:
+        raise _foreign()
     field = model._meta.pk if column == "pk" else model._meta.get_field(column)
     try:
         return field.clean(value, None)  # type: ignore[union-attr]

@@ -60,11 +60,9 @@ def operation(
     declared = Operation(scope, query, body, answer, status if answer else 204, is_page, counted)
 
     def decorate(method: Callable[..., Any]) -> Callable[..., Response]:
-        is_delete = method.__name__ == "delete"
-
         @extend_schema(
-            parameters=[sent for sent in (query, body if is_delete else None) if sent],
-            request=None if is_delete else body,
+            parameters=[query] if query else [],
+            request=body,
             responses={declared.status: _shown(declared, many=many), **dict.fromkeys(_REFUSALS, Problem)},
         )
         @wraps(method)

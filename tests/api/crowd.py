@@ -1,0 +1,75 @@
+"""A world in which every list has many rows, and its manager, who sees them all."""
+
+from dataclasses import dataclass
+
+from oauth2_provider.models import Application
+
+from core.models import Organization, Study, StudyClient, StudyDataSource, User
+from tests.factories import (
+    CodeFactory,
+    ConsentFactory,
+    DataSourceFactory,
+    MembershipFactory,
+    ObservationFactory,
+    OrganizationFactory,
+    PatientFactory,
+    PatientIdentifierFactory,
+    PractitionerFactory,
+    StudyFactory,
+)
+
+SIZE = 22
+"""Rows in each list: more than two pages of the smaller, and one of the larger size that tests ask for."""
+
+
+@dataclass(frozen=True)
+class Crowd:
+    manager: User
+    ids: dict[str, int]
+    """By the first word of a route, what its `pk` is."""
+
+
+def crowd() -> Crowd:
+    manager = PractitionerFactory()
+    organization = OrganizationFactory()
+    MembershipFactory(practitioner=manager, organization=organization, role="manager")
+    study = StudyFactory(organization=organization)
+    codes = CodeFactory.create_batch(SIZE)
+    source = _data_sources(study, codes)
+    for place, code in enumerate(codes):
+        sub_organization = OrganizationFactory(part_of=organization)
+        MembershipFactory(practitioner=manager, organization=sub_organization, role="manager")
+        MembershipFactory(organization=organization)
+        StudyFactory(organization=organization)
+        patient = _patient(organization, sub_organization)
+        ConsentFactory(study=study, patient=patient, code=code)
+        ObservationFactory.create_batch(2, patient=patient, code=code)
+        StudyClient.objects.create(study=study, client=_client(f"App {place}"))
+    ids = {"organizations": organization.pk, "studies": study.pk, "data_sources": source.pk}
+    return Crowd(manager.user, ids)
+
+
+def _data_sources(study: Study, codes: list) -> object:
+    """As many as there are codes, of which the last one supports them all, each other one three."""
+    for _ in codes:
+        source = DataSourceFactory()
+        source.supported_scopes.set(codes[:3])
+        StudyDataSource.objects.create(study=study, data_source=source)
+    source.supported_scopes.set(codes)
+    return source
+
+
+def _client(name: str) -> object:
+    return Application.objects.create(
+        name=name,
+        client_id=name.lower().replace(" ", "-"),
+        client_type=Application.CLIENT_PUBLIC,
+        authorization_grant_type=Application.GRANT_AUTHORIZATION_CODE,
+        redirect_uris="https://app.test.invalid/callback",
+    )
+
+
+def _patient(*organizations: Organization) -> object:
+    patient = PatientFactory(organizations=list(organizations))
+    PatientIdentifierFactory.create_batch(2, patient=patient)
+    return patient
