@@ -3,7 +3,7 @@
 Two senders of one query, at once, do not both find nothing: they take a lock on the query, one after the other.
 """
 
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qsl, urlencode
 
 from django.db import connection, transaction
@@ -14,12 +14,14 @@ from core.fhir.search.matching import matching_ids
 from core.fhir.writing import Changed, create, update, writer_of
 from core.policy.errors import NotVisible
 from core.policy.principal import Principal
-from core.policy.scopes import Interaction, check_scope
+from core.policy.scopes import check_scope
+
+_INTERACTIONS = {"u": "update", "d": "delete"}
 
 
 def create_unless(principal: Principal, type_name: str, resource: Any, query: str, *, at: str = "") -> Changed:
     """Conditional create: what matches already is the answer, 200; several matches refuse it (http.html#ccreate)."""
-    type_, _ = writer_of(type_name)
+    type_, _ = writer_of(type_name, "create")
     check_scope(principal, type_.name, "c")
     with transaction.atomic():
         if (id_ := _only_match(principal, type_, query)) is not None:
@@ -31,7 +33,7 @@ def update_matching(
     principal: Principal, type_name: str, query: str, resource: Any, *, if_match: str = "", at: str = ""
 ) -> Changed:
     """Conditional update: of the one match, or a create where there is none (http.html#cond-update)."""
-    type_, _ = writer_of(type_name)
+    type_, _ = writer_of(type_name, "update")
     check_scope(principal, type_.name, "u")
     with transaction.atomic():
         id_ = _only_match(principal, type_, query)
@@ -42,9 +44,9 @@ def update_matching(
         return update(principal, type_name, id_, resource, if_match=if_match, at=at)
 
 
-def only_id(principal: Principal, type_name: str, query: str, interaction: Interaction) -> str:
+def only_id(principal: Principal, type_name: str, query: str, interaction: Literal["u", "d"]) -> str:
     """The id of the one resource that a query names, for a conditional patch or delete. Raises NotVisible for none."""
-    type_, _ = writer_of(type_name)
+    type_, _ = writer_of(type_name, _INTERACTIONS[interaction])
     check_scope(principal, type_.name, interaction)
     id_ = _only_match(principal, type_, query)
     if id_ is None:

@@ -33,7 +33,7 @@ class Changed:
 
 @transaction.atomic
 def create(principal: Principal, type_name: str, resource: Any, *, at: str = "") -> Changed:
-    type_, writer = writer_of(type_name)
+    type_, writer = writer_of(type_name, "create")
     check_scope(principal, type_.name, "c")
     checked = check_structure(resource, type_.name, at=at)
     id_ = writer.create(principal, checked)
@@ -47,7 +47,7 @@ def update(
     principal: Principal, type_name: str, id_: str, resource: Any, *, if_match: str = "", at: str = ""
 ) -> Changed:
     """Ids are given by the exchange, so an update never creates (`updateCreate` is false)."""
-    type_, writer = writer_of(type_name)
+    type_, writer = writer_of(type_name, "update")
     check_scope(principal, type_.name, "u")
     checked = check_structure(resource, type_.name, at=at)
     if checked.get("id") != id_:
@@ -60,7 +60,7 @@ def update(
 
 @transaction.atomic
 def patch(principal: Principal, type_name: str, id_: str, operations: Any, *, if_match: str = "") -> Changed:
-    type_, writer = writer_of(type_name)
+    type_, writer = writer_of(type_name, "update")
     check_scope(principal, type_.name, "u")
     row = _locked(principal, type_, id_, if_match)
     [resource] = type_.render([row], principal)
@@ -73,17 +73,19 @@ def patch(principal: Principal, type_name: str, id_: str, operations: Any, *, if
 
 @transaction.atomic
 def delete(principal: Principal, type_name: str, id_: str, *, if_match: str = "") -> Changed:
-    type_, writer = writer_of(type_name)
+    type_, writer = writer_of(type_name, "delete")
     check_scope(principal, type_.name, "d")
     writer.delete(principal, _locked(principal, type_, id_, if_match))
     return Changed(204, type_)
 
 
-def writer_of(type_name: str) -> tuple[ResourceType, Writer]:
+def writer_of(type_name: str, interaction: str) -> tuple[ResourceType, Writer]:
+    """Raises NotVisible for a type that is not served, and NotSupported for what nobody does with it over FHIR."""
     type_ = type_named(type_name)
-    if type_.name not in WRITERS:
-        raise NotSupported(f"{type_.name} resources are not written over FHIR: see /FHIR/R5/metadata.")
-    return type_, WRITERS[type_.name]
+    writer = WRITERS.get(type_.name)
+    if writer is None or interaction not in writer.interactions:
+        raise NotSupported(f"{type_.name} has no {interaction} over FHIR: see /FHIR/R5/metadata.")
+    return type_, writer
 
 
 def _locked(principal: Principal, type_: ResourceType, id_: str, if_match: str) -> Any:

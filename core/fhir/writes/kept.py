@@ -27,8 +27,8 @@ def keep(principal: Principal, type_: ResourceType, id_: str, resource: Resource
         if extra:
             names = sorted({*extra.get("kept", ()), *extra.get("sent", ())})
             raise Unprocessable(*(_no_place(type_.name, name) for name in names))
-    elif (row.fhir_extra or {}).get(type_.name, {}) != extra:
-        row.fhir_extra = {**(row.fhir_extra or {}), type_.name: extra}
+    elif row.fhir_extra.get(type_.name, {}) != extra:
+        row.fhir_extra = {**row.fhir_extra, type_.name: extra}
         row.save(update_fields=["fhir_extra"])
 
 
@@ -40,11 +40,20 @@ def _extra(type_: ResourceType, row: Any, principal: Principal, resource: Resour
     sent = {
         name: {"was": mapped[name], "sent": value}
         for name, value in resource.items()
-        if name in mapped and name not in _OURS and value != mapped[name]
+        if name in mapped and name not in _OURS and not _is_said(value, mapped[name])
     }
     if meta := {name: value for name, value in resource.get("meta", {}).items() if name not in _META_OF_OURS}:
         kept["meta"] = meta
     return {**({"kept": kept} if kept else {}), **({"sent": sent} if sent else {})}
+
+
+def _is_said(sent: Any, mapped: Any) -> bool:
+    """Whether `mapped` says all of `sent`; it may say more, such as the display of a code."""
+    if isinstance(sent, dict) and isinstance(mapped, dict):
+        return all(name in mapped and _is_said(value, mapped[name]) for name, value in sent.items())
+    if isinstance(sent, list) and isinstance(mapped, list):
+        return len(sent) == len(mapped) and all(map(_is_said, sent, mapped))
+    return bool(sent == mapped)
 
 
 def _no_place(type_name: str, element: str) -> Issue:

@@ -1,6 +1,6 @@
 from typing import Any, ClassVar
 
-from core.fhir.errors import NotSupported, Resource
+from core.fhir.errors import Resource
 from core.policy.principal import Principal
 
 DOOR = "fhir"
@@ -11,7 +11,8 @@ class Known(str):
 
 
 class Writer:
-    """The write side of a type. A subclass has the interactions that the type offers; the others answer 405.
+    """The write side of a type. A subclass has the interactions that the type offers; the others answer 405
+    (core/fhir/writing.py).
 
     Each call is one core action, atomic and audited, in the transaction of its caller. `resource` has been checked
     against the structure of R5. They raise Unprocessable with the expression of what a rule is against, and NotVisible
@@ -24,13 +25,13 @@ class Writer:
 
     def create(self, principal: Principal, resource: Resource) -> str:
         """The id of the new resource; `Known` where it is not new."""
-        raise NotSupported(f"{self.name} resources are not created over FHIR: see /FHIR/R5/metadata.")
+        raise NotImplementedError
 
     def update(self, principal: Principal, row: Any, resource: Resource) -> None:
-        raise NotSupported(f"{self.name} resources are not changed over FHIR: see /FHIR/R5/metadata.")
+        raise NotImplementedError
 
     def delete(self, principal: Principal, row: Any) -> None:
-        raise NotSupported(f"{self.name} resources are not deleted over FHIR: see /FHIR/R5/metadata.")
+        raise NotImplementedError
 
     @property
     def interactions(self) -> frozenset[str]:
