@@ -23,8 +23,6 @@ class ImportView(KickOffView):
         check_is_async(request.headers.get("Prefer", ""))
         self._check_may_import()
         body = self._sent()
-        if not body.strip():
-            raise InvalidResource(Issue("required", "The body is empty: send a resource a line, as NDJSON."))
         job = start_import(
             actor=self.principal, door=self.door, request=f"{settings.BASE_URL}{request.get_full_path()}"
         )
@@ -33,10 +31,13 @@ class ImportView(KickOffView):
 
     def _sent(self) -> bytes:
         """The bytes themselves: a line that is no JSON is refused for itself."""
+        body = self.request.stream.read() if self.request.stream else b""
+        if not body.strip():
+            raise InvalidResource(Issue("required", "The body is empty: send a resource a line, as NDJSON."))
         media_type = (self.request.content_type or "").partition(";")[0].strip().lower()
         if media_type not in (NDJSON, "application/ndjson"):
             raise UnsupportedMediaType(media_type or "none", f"Send the body as {NDJSON}.")
-        return self.request.stream.read() if self.request.stream else b""
+        return body
 
     def _check_may_import(self) -> None:
         """For some type at least; each line is asked about again."""

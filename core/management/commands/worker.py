@@ -46,7 +46,7 @@ class Command(BaseCommand):
             try:
                 _do_chores(due)
                 self._do_tasks(at_most=None if once else TASKS_BETWEEN_CHORES)
-                is_idle = not DBTaskResult.objects.ready().exists()
+                is_idle = _is_idle()
             except (OperationalError, InterfaceError) as error:
                 logger.warning("The database does not answer (%s): looking again.", type(error).__name__)
                 connection.close()
@@ -81,3 +81,7 @@ def _do_chores(due: dict[Callable[[], object], float]) -> None:
         if time.monotonic() >= due[chore]:
             chore()
             due[chore] = time.monotonic() + every.total_seconds()
+
+
+def _is_idle() -> bool:
+    return not DBTaskResult.objects.ready().exists()
