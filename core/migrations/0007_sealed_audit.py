@@ -74,7 +74,14 @@ class Migration(migrations.Migration):
             ],
             options={"db_table": "access_audit", "managed": False},
         ),
-        run("access_audit_v1", reverse="DROP VIEW access_audit"),
+        run(
+            "access_audit_v1",
+            reverse="""
+            DROP VIEW access_audit;
+            ALTER TABLE core_auditevent ALTER COLUMN user_id SET STATISTICS -1,
+                ALTER COLUMN study_id SET STATISTICS -1, ALTER COLUMN patient_ids SET STATISTICS -1;
+            """,
+        ),
         run("audit_v2", reverse=migrations.RunSQL.noop),  # it serves what was before as well
         run(
             "audit_seal_v1",

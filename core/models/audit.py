@@ -5,7 +5,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Q
+from django.db.models import Q, Value
 
 from core.models.audit_reach import AuditReach
 from core.policy.principal import Principal
@@ -27,7 +27,7 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
             return self.all()
         return self.filter(
             Q(user_id__in=reach.actor_ids)
-            | Q(patient_ids__overlap=sorted(reach.patient_ids))
+            | Q(patient_ids__overlap=Value(sorted(reach.patient_ids), output_field=self.model.patient_ids.field))
             | Q(study_id__in=sorted(reach.study_ids))
         )
 

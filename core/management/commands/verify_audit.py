@@ -18,7 +18,7 @@ class Command(BaseCommand):
         parser.add_argument("--day", type=_day, help="Only the seals of this day, UTC: 2026-09-01.")
         parser.add_argument("--from", dest="first_day", type=_day, help="Only the seals of this day and later.")
         parser.add_argument("--to", dest="last_day", type=_day, help="Only the seals of this day and earlier.")
-        parser.add_argument("--expect", type=_hash, default="", help="A hash kept elsewhere that must be in the chain.")
+        parser.add_argument("--expect", type=_hash, help="A hash kept elsewhere that must be in the chain.")
         parser.add_argument("--print-head", action="store_true", help="Print the newest hash, to be kept, and no more.")
         parser.add_argument("--json", action="store_true", help="Answer in JSON.")
 
@@ -32,7 +32,7 @@ class Command(BaseCommand):
         verdict = verify_audit(
             first_day=options["day"] or options["first_day"],
             last_day=options["day"] or options["last_day"],
-            expect=options["expect"],
+            expect=options["expect"] or "",
         )
         self.stdout.write(_json(verdict) if options["json"] else "\n".join(_lines(verdict)))
         if verdict.breaks:

@@ -1,0 +1,104 @@
+"""Everybody reads of the audit trail what the rules say, in random worlds, and again after rights were taken away."""
+
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.actions.audit import record_access
+from core.models import AuditEvent, AuditReach
+from tests.agreement.oracle import Oracle, World
+from tests.agreement.worlds import RANDOM_WORLDS, Rows, build, take_a_right_away, worlds
+from tests.personas import principal_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SECRETS = {"client_id": "app", "token_key": "token", "source": "192.0.2.1"}
+DETAIL = {"name": "somebody searched for"}
+
+
+@dataclass(frozen=True)
+class Event:
+    user: int | None
+    study: int | None
+    patients: frozenset[int]
+
+
+class Reader:
+    """What one user may read of the trail, in plain Python from the rules alone."""
+
+    def __init__(self, world: World, user: int) -> None:
+        oracle = Oracle(world, user)
+        managed = {o for (u, o), role in world.roles.items() if u == user and role == "manager" and oracle.active}
+        self.user, self.active, self.everything = user, oracle.active, oracle.superuser
+        self.studies = {s for s, o in world.studies.items() if o in managed}
+        self.managed = {p for p, o in world.patient_organizations if o in managed}
+        self.patients = self.managed | oracle.own
+
+    def whole(self, event: Event) -> bool:
+        return self.everything or (self.active and event.user == self.user)
+
+    def sees(self, event: Event) -> bool:
+        return self.whole(event) or event.study in self.studies or bool(event.patients & self.patients)
+
+    def patients_of(self, event: Event) -> set[int]:
+        return set(event.patients if self.whole(event) else event.patients & self.patients)
+
+    def detail_of(self, event: Event) -> dict[str, str]:
+        return DETAIL if self.patients_of(event) == event.patients else {}
+
+    def sees_source(self, event: Event) -> bool:
+        return self.whole(event) or event.study in self.studies or bool(event.patients & self.managed)
+
+
+def events(world: World) -> st.SearchStrategy[list[Event]]:
+    event = st.builds(
+        Event,
+        user=st.none() | st.integers(0, world.users - 1),
+        study=st.none() | (st.sampled_from(sorted(world.studies)) if world.studies else st.none()),
+        patients=st.frozensets(st.sampled_from(sorted(world.patients))) if world.patients else st.just(frozenset()),
+    )
+    return st.lists(event, max_size=6)
+
+
+def write(event: Event, rows: Rows) -> int:
+    return record_access(
+        door="rest",
+        action="GET x",
+        outcome="success",
+        user_id=None if event.user is None else rows.users[event.user].pk,
+        study_id=None if event.study is None else rows.studies[event.study].pk,
+        patient_ids=[rows.patients[p].pk for p in event.patients],
+        detail=DETAIL,
+        **SECRETS,
+    )
+
+
+def check_everybody(world: World, rows: Rows, trail: dict[int, Event]) -> None:
+    for number, user in enumerate(rows.users):
+        reader, principal = Reader(world, number), principal_of(user)
+        reach = AuditReach.of(principal)
+        seen = {event.pk: event.as_seen_by(reach) for event in AuditEvent.objects.visible_to(principal)}
+        assert set(seen) == {id_ for id_, event in trail.items() if reader.sees(event)}
+        for id_, shown in seen.items():
+            event = trail[id_]
+            assert set(shown.patient_ids) == {rows.patients[p].pk for p in reader.patients_of(event)}
+            assert shown.detail == reader.detail_of(event)
+            secrets = ("token", "192.0.2.1") if reader.sees_source(event) else ("", "")
+            assert (shown.token_key, shown.source) == secrets
+        for p, patient in enumerate(rows.patients):
+            found = AuditEvent.objects.within(reach).touching(patient.pk, reach)
+            assert {event.pk for event in found} == {
+                id_ for id_, event in trail.items() if reader.sees(event) and p in reader.patients_of(event)
+            }
+
+
+@RANDOM_WORLDS
+@given(world=worlds(), data=st.data())
+def test_everybody_reads_what_the_rules_say_and_no_more_once_they_change(world: World, data: st.DataObject) -> None:
+    rows = build(world)
+    trail = {write(event, rows): event for event in data.draw(events(world))}
+    check_everybody(world, rows, trail)
+    take_a_right_away(world, rows, data)
+    check_everybody(world, rows, trail)
