@@ -3,7 +3,7 @@ views alone."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
 
@@ -52,7 +52,7 @@ def ask(actor: Principal, sendings: Collection[Sending]) -> dict[Sending, int | 
     to the kind in that study. Codes of IEEE 1752.1 are also known by Open mHealth's system.
     """
     asked = list(sendings)
-    given = {
+    given: dict[str, Any] = {
         "user_id": actor.user_id,
         "may_write": roles_granting(Permission.OBSERVATION_WRITE),
         "may_read_patient": roles_granting(Permission.PATIENT_READ),

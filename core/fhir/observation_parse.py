@@ -100,6 +100,8 @@ def parse(resource: Any, *, at: str = "Observation", is_checked: bool = False) -
     usual = _usual.is_valid(resource)
     if not usual and not is_checked:
         check_structure(resource, "Observation", at=at)
+    if not usual:
+        _check_status(resource, at)
     system, code = _coding(resource, at)
     data_point = _data_point(resource.get("valueAttachment"), at)
     _check_time(resource, data_point, at)
@@ -125,6 +127,13 @@ def extra_of(resource: Resource) -> Resource | None:
     }:
         kept["meta"] = meta
     return {"Observation": {"kept": kept}} if kept else None
+
+
+def _check_status(resource: Resource, at: str) -> None:
+    """The models of R5 do not know all of http://hl7.org/fhir/observation-status."""
+    if resource["status"] not in Observation.Status:
+        place = f"{at}.status"
+        raise InvalidResource(Issue("code-invalid", f"{place} must be one of {', '.join(Observation.Status)}.", place))
 
 
 def _coding(resource: Resource, at: str) -> tuple[str, str]:

@@ -69,7 +69,7 @@ def _ids(type_name: str, field: str) -> Callable[[Which, list[str], Principal], 
     def narrow(which: Which, given: list[str], _: Principal) -> Which:
         named = [spelled(values.unescape(value)) for value in given]
         ids = [int(id_) for kind, id_ in named if kind in ("", type_name) and _is_id(id_)]
-        return replace(which, **{field: _both(getattr(which, field), ids)})
+        return _with(which, field, _both(getattr(which, field), ids))
 
     return narrow
 
@@ -167,12 +167,16 @@ def _range(given: list[str]) -> tuple[str, values.Range]:
 
 def _later(which: Which, field: str, moment: datetime) -> Which:
     before = getattr(which, field)
-    return replace(which, **{field: moment if before is None else max(before, moment)})
+    return _with(which, field, moment if before is None else max(before, moment))
 
 
 def _earlier(which: Which, field: str, moment: datetime) -> Which:
     before = getattr(which, field)
-    return replace(which, **{field: moment if before is None else min(before, moment)})
+    return _with(which, field, moment if before is None else min(before, moment))
+
+
+def _with(which: Which, field: str, value: Any) -> Which:
+    return replace(which, **{field: value})
 
 
 _NARROWING: dict[str, Callable[[Which, list[str], Principal], Which]] = {

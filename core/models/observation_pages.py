@@ -80,8 +80,8 @@ class Cursor(NamedTuple):
 
 
 class Row(NamedTuple):
-    """An observation as the view `observation_row` gives it. `data_point`, `fhir_extra` and `identifiers`
-    are JSON, as text."""
+    """An observation as the view `observation_row` gives it. `data_point`, `fhir_extra`,
+    `identifiers` and `patient_identifier` (the patient's first) are JSON, as text."""
 
     id: int
     patient_id: int
@@ -102,6 +102,7 @@ class Row(NamedTuple):
     coding_code: str
     code_text: str
     identifiers: str | None
+    patient_identifier: str | None
 
     def cursor(self, order: Order) -> Cursor:
         """The place right after this row."""

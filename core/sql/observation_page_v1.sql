@@ -32,9 +32,15 @@ SELECT
     (
         SELECT json_agg(json_build_object('system', identifier.system, 'value', identifier.value) ORDER BY identifier.id)
         FROM core_observationidentifier AS identifier WHERE identifier.observation_id = observation.id
-    )::text AS identifiers
+    )::text AS identifiers,
+    subject.identifier AS patient_identifier
 FROM core_observation AS observation
-JOIN core_codeableconcept AS code ON code.id = observation.code_id;
+JOIN core_codeableconcept AS code ON code.id = observation.code_id
+LEFT JOIN LATERAL ( -- the same for many rows, and looked up once
+    SELECT json_build_object('system', identifier.system, 'value', identifier.value)::text AS identifier
+    FROM core_patientidentifier AS identifier WHERE identifier.patient_id = observation.patient_id
+    ORDER BY identifier.id LIMIT 1
+) AS subject ON true;
 
 -- What a search can ask of an observation beside its patient, kind and start; an argument that is null asks nothing.
 CREATE FUNCTION observation_fits(

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -155,7 +156,7 @@ def _as_row(observation: Observation, code: CodeableConcept, subject: tuple[str,
         utc_offset_minutes=observation.utc_offset_minutes,
         value_quantity=observation.value_quantity,
         value_unit=observation.value_unit,
-        data_point=orjson.dumps(observation.omh_data).decode(),
+        data_point=json.dumps(observation.omh_data, ensure_ascii=False),  # as PostgreSQL writes jsonb
         fhir_extra=orjson.dumps(observation.fhir_extra).decode() if observation.fhir_extra else None,
         ingest_id=observation.ingest_id,
         version_id=observation.version_id,
