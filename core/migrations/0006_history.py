@@ -122,4 +122,14 @@ class Migration(migrations.Migration):
         ),
         run("history_v1", reverse=_NO_HISTORY),
         run("access_deleted_v1", reverse="DROP VIEW access_deleted"),
+        migrations.CreateModel(
+            name="DeletedAccess",
+            fields=[
+                ("user_id", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("role", models.TextField()),
+                ("resource_type", models.TextField()),
+                ("resource_id", models.BigIntegerField()),
+            ],
+            options={"db_table": "access_deleted", "managed": False},
+        ),
     ]
