@@ -1,10 +1,8 @@
 """Searching one type, for the door's views and for entries of a Bundle (FHIR R5 http.html#search)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
-
-from django.db.models import Q
 
 from core.fhir.errors import Issue, Resource
 from core.fhir.registry import TYPES, type_named
@@ -12,6 +10,7 @@ from core.fhir.resource import ResourceType
 from core.fhir.search.bundle import entry, link, outcome_entry, searchset
 from core.fhir.search.includes import included, parse_include
 from core.fhir.search.query import Page, Search, parse
+from core.fhir.search.subset import Subset
 from core.policy.principal import Principal
 from core.policy.scopes import check_scope
 
@@ -30,19 +29,20 @@ def search(
     parameters: Sequence[tuple[str, str]],
     *,
     strict: bool = False,
-    compartment: Iterable[Q] = (),
+    within: Sequence[tuple[str, str]] = (),
     path: str = "",
 ) -> Found:
-    """A page of a search. `path` is that of its URL, where it is not the type's own; `compartment` narrows it.
+    """A page of a search. `path` is that of its URL, where it is not the type's own; `within` are parameters that
+    narrow it and are not in the URL's query.
 
     Raises InsufficientScope, NotVisible for a type that is not served, and InvalidResource.
     """
     type_ = type_named(type_name)
     check_scope(principal, type_.name, "s")
-    asked = parse(type_, TYPES, principal, parameters, strict=strict, compartment=compartment)
+    asked = parse(type_, TYPES, principal, parameters, strict=strict, within=within)
     includes = [parse_include(name, value, asked.context) for name, value in asked.controls.includes]
     page = Page([], None) if asked.controls.only_count else type_.page(asked)
-    shown = Shown(asked, principal)
+    shown = Shown(principal, asked.controls.subset)
     shown.add(type_, page.rows, "match")
     if includes and page.rows:
         beside, is_cut = included(includes, {type_.name: {type_.key_of(row): row for row in page.rows}}, asked.context)
@@ -63,16 +63,15 @@ def search(
 class Shown:
     """The entries of a page as they come together."""
 
-    search: Search
     principal: Principal
+    subset: Subset
     entries: list[Resource] = field(default_factory=list)
     patient_ids: set[int] = field(default_factory=set)
     issues: list[Issue] = field(default_factory=list)
 
     def add(self, type_: ResourceType, rows: Sequence[Any], mode: str) -> None:
-        subset = self.search.controls.subset
         for row, resource in zip(rows, type_.render(rows, self.principal), strict=True):
-            self.entries.append(entry(type_.url_of(row), subset.of(type_.name, resource), mode))
+            self.entries.append(entry(type_.url_of(row), self.subset.of(type_.name, resource), mode))
             self.patient_ids.update(type_.patient_ids(row))
 
 

@@ -2,18 +2,30 @@
 
 from django.urls import include, re_path
 
-from core.fhir import views
+from core.fhir import history_views, views
 from core.fhir.bulk.urls import urlpatterns as bulk
+from core.fhir.capability import CapabilityView
 from core.fhir.door import UnknownView
+from core.fhir.write_views import SystemWrites
 
 _TYPE = r"(?P<type_name>[A-Za-z]+)"
 _ID = r"(?P<id_>[A-Za-z0-9\-.]{1,64})"
+_WITHIN = rf"(?P<owner>[A-Za-z]+)/{_ID}/(?P<type_name>[A-Za-z]+|\*)"
 
 interactions = [
     *bulk,
+    re_path(r"^$", SystemWrites.as_view()),
+    re_path(r"^metadata/?$", CapabilityView.as_view()),
+    re_path(r"^(?P<type_name>Patient)/\$everything/?$", views.EverythingView.as_view()),
+    re_path(rf"^(?P<type_name>Patient)/{_ID}/\$everything/?$", views.EverythingView.as_view()),
     re_path(rf"^{_TYPE}/_search/?$", views.SearchView.as_view()),
+    re_path(rf"^{_TYPE}/_history/?$", history_views.TypeHistoryView.as_view()),
+    re_path(rf"^{_TYPE}/{_ID}/_history/?$", history_views.HistoryView.as_view()),
+    re_path(rf"^{_TYPE}/{_ID}/_history/(?P<version_id>[A-Za-z0-9\-.]{{1,64}})/?$", history_views.VersionView.as_view()),
     re_path(rf"^{_TYPE}/?$", views.TypeView.as_view()),
     re_path(rf"^{_TYPE}/{_ID}/?$", views.InstanceView.as_view()),
+    re_path(rf"^{_WITHIN}/?$", views.CompartmentView.as_view()),
+    re_path(rf"^{_WITHIN}/_search/?$", views.CompartmentSearchView.as_view()),
     re_path(r"^.*$", UnknownView.as_view()),
 ]
 

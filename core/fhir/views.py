@@ -5,7 +5,9 @@ from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from core.fhir.compartments import everything_within, search_within
 from core.fhir.door import FhirView
+from core.fhir.everything import everything, own_id
 from core.fhir.prefer import Preference
 from core.fhir.reading import is_known, read
 from core.fhir.search.subset import Subset
@@ -76,3 +78,36 @@ class InstanceView(InstanceWrites):
         if is_known(found, if_none_match=if_none_match, if_modified_since=if_modified_since):
             return Response(status=304, headers=found.headers)
         return Response(found.resource, headers=found.headers)
+
+
+class CompartmentView(Searches):
+    """`[type]/[id]/[type]` and `[type]/[id]/*`: a search of what belongs to somebody (FHIR R5 http.html#vsearch)."""
+
+    interactions = {"GET": "search-compartment", "HEAD": "search-compartment"}
+
+    def get(self, request: Request, owner: str, id_: str, type_name: str) -> Response:
+        return self.answer_found(self.found(owner, id_, type_name))
+
+    def found(self, owner: str, id_: str, type_name: str) -> Found:
+        if type_name == "*":
+            return everything_within(self.principal, owner, id_, self.parameters)
+        return search_within(self.principal, owner, id_, type_name, self.parameters, strict=self.is_strict)
+
+
+class CompartmentSearchView(CompartmentView):
+    """The same with `/_search`, and the parameters as a form."""
+
+    interactions = {"POST": "search-compartment"}
+    http_method_names = ["post"]
+
+    def post(self, request: Request, owner: str, id_: str, type_name: str) -> Response:
+        return self.answer_found(self.found(owner, id_, type_name))
+
+
+class EverythingView(Searches):
+    """`Patient/[id]/$everything`, and `Patient/$everything` for the patient themself."""
+
+    interactions = {"GET": "$everything", "HEAD": "$everything"}
+
+    def get(self, request: Request, type_name: str, id_: str = "") -> Response:
+        return self.answer_found(everything(self.principal, id_ or own_id(self.principal), self.parameters))

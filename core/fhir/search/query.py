@@ -1,7 +1,7 @@
 """A search of one type: what was asked, and a page of what is found (FHIR R5 search.html)."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Q
@@ -32,21 +32,17 @@ class Search:
     keys: tuple[Key, ...]
     understood: tuple[tuple[str, str], ...]
     ignored: tuple[str, ...]
-
-    @property
-    def after(self) -> list[Any] | None:
-        """Where the page begins. Raises InvalidResource for a cursor of another search or person."""
-        if not self.controls.cursor:
-            return None
-        return unseal(self.controls.cursor, belongs_to=self._identity)
+    after: list[Any] | None = None
+    """The position that the page begins after."""
 
     def cursor(self, at: list[Any]) -> str:
-        return seal(at, belongs_to=self._identity)
+        return seal(at, belongs_to=self.identity)
 
     @property
-    def _identity(self) -> str:
+    def identity(self) -> str:
+        """What a cursor belongs to: this person and this search."""
         asked = [(name, value) for name, value in self.understood if name != "_page"]
-        return repr((self.context.principal.user_id, self.context.type_.name, asked))
+        return repr((self.context.principal.user_id, self.context.type_.name, self.criteria, asked))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +58,18 @@ def parse(
     principal: Principal,
     parameters: Sequence[tuple[str, str]],
     *,
-    strict: bool,
-    compartment: Iterable[Q] = (),
+    strict: bool = False,
+    within: Sequence[tuple[str, str]] = (),
 ) -> Search:
-    """What the parameters ask for. Raises InvalidResource: malformed, or with `strict`, unknown."""
+    """What the parameters ask for, `within` what those say that nobody sent: a compartment.
+
+    Raises InvalidResource for what is malformed, or with `strict` unknown, and for a cursor of something else.
+    """
     if len(parameters) > MAX_PARAMETERS:
         raise InvalidResource(Issue("too-costly", f"A search has at most {MAX_PARAMETERS} parameters."))
     context = Context(principal, type_, types)
-    understood, criteria, conditions, ignored = [], [], [*compartment], []
+    understood, ignored = [], []
+    criteria, conditions = [*within], [condition(name, value, context) for name, value in within]
     for name, value in parameters:
         if "\0" in value or "\0" in name:
             raise malformed(name.replace("\0", ""), "holds the character NUL.")
@@ -92,7 +92,10 @@ def parse(
         raise InvalidResource(
             *(Issue("not-supported", f"{type_.name} has no search parameter {n[:64]}.", n[:64]) for n in ignored)
         )
-    return Search(context, tuple(criteria), tuple(conditions), asked, tuple(keys), tuple(understood), tuple(ignored))
+    search = Search(context, tuple(criteria), tuple(conditions), asked, tuple(keys), tuple(understood), tuple(ignored))
+    if not asked.cursor:
+        return search
+    return replace(search, after=unseal(asked.cursor, belongs_to=search.identity))
 
 
 def page(search: Search) -> Page:
