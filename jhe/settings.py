@@ -101,6 +101,15 @@ CACHES = {
 # Jobs are rows; `manage.py worker` does them (docs/bulk.md).
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 
+# Development prints e-mails; without a host, production says that it sends none.
+CAN_SEND_EMAIL = bool(env.EMAIL_HOST) or DEBUG
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if env.EMAIL_HOST else 'console'}.EmailBackend"
+EMAIL_HOST, EMAIL_PORT = env.EMAIL_HOST, env.EMAIL_PORT
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = env.EMAIL_HOST_USER, env.EMAIL_HOST_PASSWORD
+EMAIL_USE_TLS = True
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.EMAIL_FROM
+
 OAUTH2_PROVIDER_APPLICATION_MODEL = "oauth2_provider.Application"
 SILENCED_SYSTEM_CHECKS = SILENCED_CHECKS
 

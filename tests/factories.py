@@ -4,11 +4,13 @@
 `ConsentFactory(study=…, patient=…, code=…)` also enrols the patient and has the study request the code.
 """
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import factory
+from django.utils import timezone
 from factory.django import DjangoModelFactory
+from oauth2_provider.models import Application
 
 from core import models
 from core.models.code import OPEN_MHEALTH
@@ -163,3 +165,35 @@ class ObservationIdentifierFactory(DjangoModelFactory[models.ObservationIdentifi
     patient = factory.SelfAttribute("observation.patient")
     system = "https://test.invalid/observations"
     value = factory.Sequence(lambda n: f"O-{n}")
+
+
+class OrganizationClientFactory(DjangoModelFactory[models.OrganizationClient]):
+    """A public client of an organization, that patients can be invited to."""
+
+    class Meta:
+        model = models.OrganizationClient
+
+    organization = factory.SubFactory(OrganizationFactory)
+    invitation_url = "https://app.test.invalid/open?code=CODE"
+
+    @factory.lazy_attribute_sequence
+    def application(self, number: int) -> Application:
+        return Application.objects.create(
+            name=f"App {number}",
+            client_type=Application.CLIENT_PUBLIC,
+            authorization_grant_type=Application.GRANT_AUTHORIZATION_CODE,
+            redirect_uris="https://app.test.invalid/callback",
+            algorithm=Application.RS256_ALGORITHM,
+        )
+
+
+class InvitationFactory(DjangoModelFactory[models.PatientInvitation]):
+    """One that nobody can redeem: its token is not known."""
+
+    class Meta:
+        model = models.PatientInvitation
+
+    patient = factory.SubFactory(PatientFactory)
+    client = factory.LazyFunction(lambda: OrganizationClientFactory().application)
+    token_hash = factory.Sequence(lambda n: f"{n:064x}")
+    expires = factory.LazyFunction(lambda: timezone.now() + timedelta(days=7))

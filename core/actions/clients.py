@@ -1,8 +1,16 @@
-"""The OAuth client that belongs to the exchange itself."""
+"""OAuth clients: the one that belongs to the exchange itself, and those of organizations."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
+from oauth2_provider.generators import generate_client_secret
 from oauth2_provider.models import Application
+
+from core.actions.acting import acting, record_write
+from core.models import Client, Organization, OrganizationClient
+from core.policy.errors import Conflict, InvalidInput
+from core.policy.principal import Principal
 
 STDIO_CLIENT_ID = "jhe-mcp-stdio"
 STDIO_REDIRECT_URI = "http://127.0.0.1/callback"
@@ -24,3 +32,108 @@ def register_stdio_client(*, application_model: Any = Application) -> None:
             "algorithm": Application.RS256_ALGORITHM,
         },
     )
+
+
+def create_client(
+    *,
+    actor: Principal,
+    door: str,
+    organization: Organization,
+    name: str,
+    redirect_uris: Sequence[str],
+    client_type: str = Application.CLIENT_PUBLIC,
+    invitation_url: str = "",
+) -> tuple[Client, str]:
+    """A client that people log in with, by code and PKCE; and its secret, if it is one that can keep a secret.
+
+    Nobody can be shown the secret again: it is kept hashed. The caller has fetched the organization with TOKEN_MANAGE.
+    Raises InvalidInput for a redirect or invitation URL that nobody may be sent to.
+    """
+    _check_redirects(redirect_uris)
+    _check_invitation_url(invitation_url)
+    secret: str = generate_client_secret()
+    with acting(actor, door=door):
+        client = Client.objects.create(
+            name=name,
+            client_type=client_type,
+            client_secret=secret,
+            authorization_grant_type=Application.GRANT_AUTHORIZATION_CODE,
+            redirect_uris=" ".join(redirect_uris),
+            algorithm=Application.RS256_ALGORITHM,
+        )
+        OrganizationClient.objects.create(
+            application_id=client.pk, organization=organization, invitation_url=invitation_url
+        )
+        record_write(actor, door=door, action="create_client", patient_ids=[])
+    return client, secret if client_type == Application.CLIENT_CONFIDENTIAL else ""
+
+
+def update_client(*, actor: Principal, door: str, client: Client, changes: Mapping[str, Any]) -> None:
+    """Change `name`, `redirect_uris`, `invitation_url` or `organization`. Type and secret stay what they are.
+
+    The caller has fetched the client, and the organization it is to belong to, with TOKEN_MANAGE. Raises InvalidInput
+    as create_client does, and for a client that has no organization and is given none; Conflict for the exchange's own.
+    """
+    _check_is_not_the_exchanges(client)
+    with acting(actor, door=door):
+        if "name" in changes:
+            client.name = changes["name"]
+        if "redirect_uris" in changes:
+            _check_redirects(changes["redirect_uris"])
+            client.redirect_uris = " ".join(changes["redirect_uris"])
+        client.save(update_fields=["name", "redirect_uris", "updated"])
+        _update_organization_client(client, changes)
+        record_write(actor, door=door, action="update_client", patient_ids=[])
+
+
+def delete_client(*, actor: Principal, door: str, client: Client) -> None:
+    """End a client, and with it every token, code and invitation that it has. The caller has it with TOKEN_MANAGE."""
+    _check_is_not_the_exchanges(client)
+    with acting(actor, door=door):
+        Application.objects.filter(pk=client.pk).delete()
+        record_write(actor, door=door, action="delete_client", patient_ids=[])
+
+
+def _update_organization_client(client: Client, changes: Mapping[str, Any]) -> None:
+    values = {name: changes[name] for name in ("organization", "invitation_url") if name in changes}
+    if not values:
+        return
+    _check_invitation_url(values.get("invitation_url", ""))
+    if OrganizationClient.objects.filter(application_id=client.pk).update(**values):
+        return
+    if "organization" not in values:
+        raise InvalidInput("organization: The client belongs to none yet: name the one that looks after it.")
+    OrganizationClient.objects.create(application_id=client.pk, **values)
+
+
+def _check_redirects(redirect_uris: Sequence[str]) -> None:
+    """RFC 8252 §7.3, RFC 9700 §2.1; at a login the validator of core/oauth holds to the very same."""
+    for uri in redirect_uris:
+        if not _leads_somewhere(uri):
+            raise InvalidInput(
+                "redirectUris: Each is an https URL without a fragment, or http to a loopback address such as "
+                "http://127.0.0.1/callback."
+            )
+
+
+def _check_invitation_url(url: str) -> None:
+    if url and not (_leads_somewhere(url) and "CODE" in url):
+        raise InvalidInput("invitationUrl: It is an https URL in which CODE stands for the invitation's code.")
+
+
+def _leads_somewhere(url: str) -> bool:
+    if not url.isascii() or not url.isprintable() or any(character in url for character in ' \\#"<>'):
+        return False
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+        _ = parts.port  # raises for one that is no number
+    except ValueError:
+        return False
+    is_loopback = parts.scheme == "http" and host in ("127.0.0.1", "::1")
+    return bool(host) and "@" not in parts.netloc and (parts.scheme == "https" or is_loopback)
+
+
+def _check_is_not_the_exchanges(client: Client) -> None:
+    if client.client_id == STDIO_CLIENT_ID:
+        raise Conflict(f"Client {STDIO_CLIENT_ID} belongs to the exchange itself: a superuser changes it in the admin.")

@@ -20,6 +20,7 @@ _STATUS: tuple[tuple[type[errors.DomainError], int], ...] = (
     (errors.PermissionDenied, 403),
     (errors.InvalidInput, 400),
     (errors.Conflict, 409),
+    (errors.Expired, 410),
     (errors.Unavailable, 503),
 )
 

@@ -3,16 +3,20 @@
 from django.urls import path, re_path, register_converter
 
 from core.api import (
+    clients,
     codes,
     consents,
     data_sources,
+    invitations,
     members,
     observations,
     organizations,
     patients,
     practitioners,
+    settings,
     studies,
     study_parts,
+    users,
 )
 from core.api.converters import IdConverter
 from core.api.views import NoSuchRoute
@@ -20,6 +24,14 @@ from core.api.views import NoSuchRoute
 register_converter(IdConverter, "id")
 
 urlpatterns = [
+    path("users/profile", users.Profile.as_view()),
+    path("clients", clients.ClientList.as_view()),
+    path("clients/<id:pk>", clients.ClientDetail.as_view()),
+    path("invitation", invitations.InvitationList.as_view()),
+    path("invitation/<id:pk>", invitations.InvitationDetail.as_view()),
+    path("invitation/<str:token>", invitations.InvitationToken.as_view()),
+    path("settings", settings.SettingList.as_view()),
+    path("settings/<str:key>", settings.SettingDetail.as_view()),
     path("organizations", organizations.OrganizationList.as_view()),
     path("organizations/types", organizations.OrganizationTypes.as_view()),
     path("organizations/<id:pk>", organizations.OrganizationDetail.as_view()),

@@ -2,15 +2,16 @@
 leaves its audit row."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from http import HTTPStatus
 from typing import Any, ClassVar, NoReturn
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import Throttled
-from rest_framework.permissions import IsAuthenticated
+from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
@@ -29,14 +30,16 @@ class DoorView(APIView):
     """A view behind the login. Views answer; this leaves exactly what happened in the audit trail.
 
     An action that writes leaves its own row, in its own transaction. For all else `finalize_response` writes one:
-    of what was read before anything of it is sent, and of what was refused. Nothing is written of requests without a
-    login (nobody could be named, and anybody could fill the disk), nor of those that come too often.
+    of whose data was read (`touched`) before anything of it is sent, and of what was refused. Nothing is written of
+    requests without a login (nobody could be named, and anybody could fill the disk), nor of those that come too often.
     """
 
     door: ClassVar[str]
-    authentication_classes = (BearerAuthentication,)
-    permission_classes = (IsAuthenticated,)
+    authentication_classes: Sequence[type[BaseAuthentication]] = (BearerAuthentication,)
+    permission_classes: Sequence[type[BasePermission]] = (IsAuthenticated,)
     throttle_classes: Sequence[type[BaseThrottle]] = (PersonThrottle,)
+    reads_beside_writes: ClassVar[bool] = False
+    """Whether one request can write and also read other patients' data (a Bundle): that read has a row of its own."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         self.patient_ids: set[int] = set()
@@ -92,8 +95,13 @@ class DoorView(APIView):
 
     def _leave_audit_row(self, principal: Principal, status: int) -> None:
         outcome = _outcome(status)
-        if outcome is AuditEvent.Outcome.SUCCESS and self.written:
+        also_read = self.reads_beside_writes and bool(self.patient_ids)
+        if outcome is AuditEvent.Outcome.SUCCESS and self.written and not also_read:
             return
+        self.leave_audit_row(principal, outcome, self.detail)
+
+    def leave_audit_row(self, principal: Principal, outcome: AuditEvent.Outcome, detail: Mapping[str, Any]) -> None:
+        """For what is neither the whole request nor an action: entries of a Bundle that were refused."""
         record_access(
             door=self.door,
             action=self.action_name(),
@@ -104,7 +112,7 @@ class DoorView(APIView):
             study_id=self.study_id,
             patient_ids=sorted(self.patient_ids),
             source=principal.source,
-            detail=self.detail,
+            detail=detail,
         )
 
 

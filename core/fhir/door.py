@@ -43,6 +43,7 @@ class FhirView(DoorView):
     """One URL. `interactions` maps its methods to names of http://hl7.org/fhir/restful-interaction, or `$operation`."""
 
     door = "fhir"
+    reads_beside_writes = True
     interactions: ClassVar[Mapping[str, str]] = {}
     renderer_classes = (FhirRenderer, JsonRenderer)
     parser_classes = (FhirParser, JsonParser, JsonPatchParser, FormParser)

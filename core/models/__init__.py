@@ -1,16 +1,27 @@
-from core.models.access import EnrolmentAccess, ObservationAccess, OrganizationAccess, PatientAccess, StudyAccess
+from core.models.access import (
+    CatalogueAccess,
+    EnrolmentAccess,
+    ObservationAccess,
+    OrganizationAccess,
+    PatientAccess,
+    PractitionerAccess,
+    StudyAccess,
+)
 from core.models.audit import AuditEvent, AuditSeal
 from core.models.audit_reach import AuditAccess, AuditReach
 from core.models.bulk import BulkFile, BulkJob
+from core.models.client import Client, ClientAccess, OrganizationClient
 from core.models.code import CodeableConcept
 from core.models.consent import ConsentHistory, StudyPatientScopeConsent
 from core.models.data_source import DataSource, DataSourceSupportedScope
 from core.models.history import ResourceHistory
 from core.models.ingest import Ingest
+from core.models.invitation import PatientInvitation
 from core.models.observation import Observation, ObservationIdentifier
 from core.models.organization import Organization
 from core.models.patient import Patient, PatientIdentifier, PatientOrganization
 from core.models.practitioner import Practitioner, PractitionerOrganization
+from core.models.setting import Setting
 from core.models.study import Study, StudyClient, StudyDataSource, StudyPatient, StudyScopeRequest
 from core.models.user import User
 from core.models.versioned import Versioned
@@ -18,10 +29,13 @@ from core.models.versioned import Versioned
 __all__ = [
     "AuditAccess",
     "AuditEvent",
-    "BulkFile",
-    "BulkJob",
     "AuditReach",
     "AuditSeal",
+    "BulkFile",
+    "BulkJob",
+    "CatalogueAccess",
+    "Client",
+    "ClientAccess",
     "CodeableConcept",
     "ConsentHistory",
     "DataSource",
@@ -33,13 +47,17 @@ __all__ = [
     "ObservationIdentifier",
     "Organization",
     "OrganizationAccess",
+    "OrganizationClient",
     "Patient",
     "PatientAccess",
     "PatientIdentifier",
+    "PatientInvitation",
     "PatientOrganization",
     "Practitioner",
+    "PractitionerAccess",
     "PractitionerOrganization",
     "ResourceHistory",
+    "Setting",
     "Study",
     "StudyAccess",
     "StudyClient",

@@ -31,6 +31,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     last_name = models.CharField(max_length=150, blank=True)
     is_staff = models.BooleanField(default=False, help_text="May open the admin.")
     is_active = models.BooleanField(default=True, help_text="Untick instead of deleting: every door closes at once.")
+    settings = models.JSONField(default=dict, blank=True, help_text="What their clients keep for them: a JSON object.")
     date_joined = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = UserManager()

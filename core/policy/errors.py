@@ -7,6 +7,7 @@ DomainError
 │   └── InsufficientScope    you may, but the token was not given for it: names the scope to ask for (403)
 ├── InvalidInput         the request itself is wrong; says what would be right (400)
 ├── Conflict             the request is right, but not in this state (409)
+├── Expired              it was there, and its time is over (410)
 └── Unavailable          a part that is needed does not answer; try again (503)
 """
 
@@ -40,6 +41,10 @@ class InvalidInput(DomainError):  # noqa: N818
 
 
 class Conflict(DomainError):  # noqa: N818
+    pass
+
+
+class Expired(DomainError):  # noqa: N818
     pass
 
 

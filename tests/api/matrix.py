@@ -14,8 +14,9 @@ begins in the same world and is rolled back.
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.models import CodeableConcept, DataSource, Observation, Practitioner
+from core.models import CodeableConcept, DataSource, Practitioner, StudyClient
 from tests import personas
+from tests.factories import InvitationFactory, ObservationFactory, OrganizationClientFactory
 
 PEOPLE = {
     "admin": "admin",
@@ -209,22 +210,65 @@ OBSERVATIONS = [
     Row("DELETE", "observations/{observation}", "204 204 204 403 403 404 204 404 404"),
 ]
 
-MATRIX = [*ORGANIZATIONS, *PRACTITIONERS, *STUDIES, *CATALOGUE, *PATIENTS, *OBSERVATIONS]
+_CLIENT = {"name": "An app", "organization": "{lab}", "redirectUris": ["https://app.example.org/callback"]}
+
+CLIENTS = [
+    #                              admin mary megan victor tom mark peter pamela percy
+    Row("GET", "clients", EVERYBODY_200),
+    Row("POST", "clients", "201 201 403 403 403 404 404 404 404", _CLIENT),
+    Row("GET", "clients/{client}", "200 200 200 200 200 404 200 200 404"),
+    Row("PUT", "clients/{client}", "200 200 403 403 403 404 403 403 404", _CLIENT),
+    Row("PATCH", "clients/{client}", "200 200 403 403 403 404 403 403 404", {"name": "An app"}),
+    Row("DELETE", "clients/{client}", "204 204 403 403 403 404 403 403 404"),
+    Row("GET", "invitation", EVERYBODY_200),
+    Row(
+        "POST",
+        "invitation",
+        "201 201 201 403 403 404 403 404 404",
+        {"patientId": "{peter}", "clientId": "{client}"},
+    ),
+    Row("GET", "invitation/{invitation}", "200 200 200 404 404 404 404 404 404"),
+    Row("DELETE", "invitation/{invitation}", "204 204 204 404 404 404 404 404 404"),
+]
+
+PERSONAL = [
+    Row("GET", "users/profile", EVERYBODY_200),
+    Row("PATCH", "users/profile", EVERYBODY_200, {"firstName": "Kim"}),
+    Row("GET", "settings", EVERYBODY_200),
+    Row("GET", "settings/exchange.name", EVERYBODY_200),
+    Row("PUT", "settings/exchange.name", SUPERUSER_200, {"value": "An exchange"}),
+    Row("PATCH", "settings/exchange.name", SUPERUSER_200, {"value": "An exchange"}),
+    Row("DELETE", "settings/exchange.name", SUPERUSER_204),
+]
+
+OPEN = [
+    Row("POST", "invitation/a-token-that-nobody-has", "404 404 404 404 404 404 404 404 404"),
+]
+"""Where nobody logs in: who asks makes no difference."""
+
+MATRIX = [*ORGANIZATIONS, *PRACTITIONERS, *STUDIES, *CATALOGUE, *PATIENTS, *OBSERVATIONS, *CLIENTS, *PERSONAL]
 
 
 def ids_of_the_world() -> dict[str, int]:
-    """What stands in the braces of paths and bodies."""
+    """What stands in the braces of paths and bodies. Makes what the demo world does not have."""
     megan = Practitioner.objects.get(user__email="member_megan@example.com")
     code = dict(CodeableConcept.objects.values_list("coding_code", "pk"))
     source = dict(DataSource.objects.values_list("name", "pk"))
+    client = OrganizationClientFactory(organization=personas.organization_of("Lifespan Lab"))
+    StudyClient.objects.create(study=personas.study_of(personas.BP_AND_HR), client=client.application)
+    invitation = InvitationFactory(patient=personas.patient_of("ll_patient_pamela"), client=client.application)
+    heart_rate = CodeableConcept.objects.get(pk=code["omh:heart-rate:2.0"])
+    observation = ObservationFactory(patient=personas.patient_of("ll_patient_peter"), code=heart_rate)
     return {
+        "client": client.pk,
+        "invitation": invitation.pk,
         "lab": personas.organization_of("Lifespan Lab").pk,
         "saturn": personas.organization_of("Saturn School of Data Science").pk,
         "megan": megan.pk,
         "megan_user": megan.user_id,
         "study": personas.study_of(personas.BP_AND_HR).pk,
         "peter": personas.patient_of("ll_patient_peter").pk,
-        "observation": Observation.objects.get().pk,
+        "observation": observation.pk,
         "glucose": code["omh:blood-glucose:4.0"],
         "blood_pressure": code["omh:blood-pressure:4.0"],
         "weight": code["omh:body-weight:3.0"],

@@ -1,0 +1,128 @@
+"""/clients: the OAuth clients of organizations. Which studies one sends data for is in study_parts.py."""
+
+from typing import Any
+
+from django.db.models import Prefetch
+from oauth2_provider.models import Application
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from core.actions import clients
+from core.api.organizations import OrganizationName
+from core.api.serializers import CamelCase, CamelCaseModel, IdField, PageQuery, ReferenceField
+from core.api.views import DOOR, RestView, operation
+from core.models import Client, Organization, Study
+from core.models.client import ClientQuerySet
+from core.models.fetch import fetch
+from core.policy.permissions import Permission
+
+MAX_REDIRECTS = 20
+
+
+class StudyName(CamelCaseModel):
+    class Meta:
+        model = Study
+        fields = ("id", "name")
+
+
+class ClientAnswer(CamelCase):
+    """`studies` are those that it sends data for and that the reader sees. Its secret is nowhere."""
+
+    id = IdField()
+    client_id = serializers.CharField(help_text="Its name in OAuth.")
+    name = serializers.CharField()
+    client_type = serializers.ChoiceField(Application.CLIENT_TYPES)
+    redirect_uris = serializers.ListField(child=serializers.CharField(), source="redirects")
+    invitation_url = serializers.CharField(source="organization_client.invitation_url", default=None, allow_null=True)
+    organization = OrganizationName(source="organization_client.organization", default=None, allow_null=True)
+    studies = StudyName(many=True)
+
+
+class NewClientAnswer(ClientAnswer):
+    """The only answer that ever has the secret."""
+
+    client_secret = serializers.CharField(allow_null=True, help_text="Of a confidential client; keep it now.")
+
+
+class ClientChanges(CamelCase):
+    aliases = {"organizationId": "organization"}
+
+    name = serializers.CharField(max_length=255)
+    organization = ReferenceField(help_text="The organization that looks after it, whose clients you manage.")
+    redirect_uris = serializers.ListField(
+        child=serializers.CharField(max_length=500), allow_empty=False, max_length=MAX_REDIRECTS
+    )
+    invitation_url = serializers.CharField(
+        required=False, allow_blank=True, max_length=1_000, help_text="Where an invited patient begins; has CODE in it."
+    )
+
+
+class NewClient(ClientChanges):
+    client_type = serializers.ChoiceField(
+        Application.CLIENT_TYPES, required=False, help_text="confidential: one that can keep a secret."
+    )
+
+
+class ClientQuery(PageQuery):
+    organization_id = IdField(required=False, help_text="Only clients of this organization.")
+    study_id = IdField(required=False, help_text="Only clients that send data for this study.")
+
+
+class ClientView(RestView):
+    def clients(self) -> ClientQuerySet:
+        """All, with what an answer needs: which of them the person sees is yet to be asked."""
+        studies = Study.objects.visible_to(self.principal).only("id", "name").order_by("pk")
+        return Client.objects.select_related("organization_client__organization").prefetch_related(
+            Prefetch("studies", studies)
+        )
+
+    def managed(self, pk: int) -> Client:
+        return fetch(Client.objects.all(), pk, self.principal, Permission.TOKEN_MANAGE)
+
+    def body_with_organization(self) -> dict[str, Any]:
+        if "organization" not in self.body:
+            return self.body
+        organizations = Organization.objects.all()
+        organization = fetch(organizations, self.body["organization"], self.principal, Permission.TOKEN_MANAGE)
+        return {**self.body, "organization": organization}
+
+
+class ClientList(ClientView):
+    @operation("Device.s", query=ClientQuery, answer=ClientAnswer, counted=True)
+    def get(self) -> Any:
+        given = self.conditions(organization_id="organization_client__organization_id")
+        rows = self.clients().visible_to(self.principal).filter(**given)
+        if "study_id" in self.query:  # of one that the person does not see, none
+            seen = Study.objects.visible_to(self.principal).filter(pk=self.query["study_id"])
+            rows = rows.filter(study_links__study__in=seen)
+        return rows
+
+    @operation("Device.c", body=NewClient, answer=NewClientAnswer, status=201)
+    def post(self) -> Any:
+        client, secret = clients.create_client(actor=self.principal, door=DOOR, **self.body_with_organization())
+        made = self.clients().get(pk=client.pk)
+        answer = self.render(ClientAnswer, made)
+        return Response({**answer, "clientSecret": secret or None}, status=201, headers={"Cache-Control": "no-store"})
+
+
+class ClientDetail(ClientView):
+    @operation("Device.r", answer=ClientAnswer)
+    def get(self, pk: int) -> Any:
+        return fetch(self.clients(), pk, self.principal)
+
+    @operation("Device.u", body=ClientChanges, answer=ClientAnswer)
+    def put(self, pk: int) -> Any:
+        return self._change(pk)
+
+    @operation("Device.u", body=ClientChanges, answer=ClientAnswer)
+    def patch(self, pk: int) -> Any:
+        return self._change(pk)
+
+    @operation("Device.d")
+    def delete(self, pk: int) -> None:
+        clients.delete_client(actor=self.principal, door=DOOR, client=self.managed(pk))
+
+    def _change(self, pk: int) -> Client:
+        client, changes = self.managed(pk), self.body_with_organization()
+        clients.update_client(actor=self.principal, door=DOOR, client=client, changes=changes)
+        return self.clients().get(pk=pk)
