@@ -23,5 +23,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "ENUM_NAME_OVERRIDES": {
         "OrganizationType": "core.models.organization.Organization.Type",
         "DataSourceType": "core.models.data_source.DataSource.Type",
+        "InvitationStatus": "core.models.invitation.PatientInvitation.Status",
+        "ObservationStatus": "core.models.observation.Observation.Status",
     },
 }

@@ -13,7 +13,7 @@ def create_data_source(
     actor: Principal,
     door: str,
     name: str,
-    type: str,  # noqa: A002 - the field's name
+    type: str = DataSource.Type.PERSONAL_DEVICE,  # noqa: A002 - the field's name
     supported_scopes: Iterable[CodeableConcept] = (),
 ) -> DataSource:
     """A new data source. The caller has CATALOGUE_MANAGE, here and below."""

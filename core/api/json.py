@@ -1,5 +1,6 @@
 """JSON in and out, and nothing else: 415 and 406."""
 
+import json
 import re
 from typing import IO, Any
 
@@ -22,7 +23,12 @@ class JsonRenderer(BaseRenderer):
     charset = None
 
     def render(self, data: Any, *_: Any, **__: Any) -> bytes:
-        return b"" if data is None else orjson.dumps(data)
+        if data is None:
+            return b""
+        try:
+            return orjson.dumps(data)
+        except TypeError:  # an integer past 64 bits: a data point may hold one, and a float of that size comes back so
+            return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 class JsonParser(BaseParser):

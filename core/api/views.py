@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, ClassVar
+from urllib.parse import unquote
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -18,6 +19,7 @@ from core.api.json import JsonParser, JsonRenderer
 from core.api.pagination import MAX_PAGE_SIZE, page_of_rows
 from core.api.serializers import PageQuery, Problem, Query, page_of
 from core.authentication.door import DoorView
+from core.policy.errors import InvalidInput
 
 DOOR = "rest"
 _REFUSALS = (400, 401, 403, 404, 406, 409, 415, 429, 503)
@@ -116,6 +118,8 @@ class RestView(DoorView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
+        if "\0" in request.path + unquote(request.META["QUERY_STRING"]):
+            raise InvalidInput("A URL holds no NUL character.")
         method = str(request.method).lower()
         if method in self.http_method_names and hasattr(self, method):  # else the answer will be 405
             resource_type, _, interaction = getattr(self, method).operation.scope.partition(".")
@@ -126,6 +130,8 @@ class RestView(DoorView):
 
     def read(self, serializer: AnySerializer, given: Any, *, partial: bool = False) -> dict[str, Any]:
         """What was sent, validated, with Python's names."""
+        if given is None:
+            raise InvalidInput("The body is null: send a JSON object.")
         reader = serializer(data=given, partial=partial, context={"view": self})
         reader.is_valid(raise_exception=True)
         validated: dict[str, Any] = reader.validated_data
