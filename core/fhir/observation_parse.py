@@ -74,6 +74,7 @@ _usual = jsonschema_rs.Draft7Validator(_USUAL)
 _PATIENT = re.compile(rf"(?:{re.escape(BASE)}/)?Patient/([1-9][0-9]{{0,18}})(?:/_history/[0-9]+)?", re.ASCII)
 _DEVICE = re.compile(rf"(?:{re.escape(BASE)}/)?Device/([1-9][0-9]{{0,18}})(?:/_history/[0-9]+)?", re.ASCII)
 _DATA = "valueAttachment.data"
+_SAYS_WHEN = {"effectiveDateTime", "effectiveInstant", "effectivePeriod", "effectiveTiming"}
 _META = ("profile", "security", "tag")
 _OURS = frozenset(
     {
@@ -185,6 +186,8 @@ def _decoded(data: str) -> bytes:
 
 def _check_time(resource: Resource, data_point: Any, at: str) -> None:
     """An effective time is not needed, and says no other time than the data point does."""
+    if not _SAYS_WHEN & resource.keys():
+        return
     for element in ("effectiveInstant", "effectiveTiming"):
         if element in resource:
             place = f"{at}.{element}"
@@ -193,8 +196,6 @@ def _check_time(resource: Resource, data_point: Any, at: str) -> None:
     bounds = {f"{at}.effectiveDateTime": resource.get("effectiveDateTime")}
     bounds |= {f"{at}.effectivePeriod.{end}": resource.get("effectivePeriod", {}).get(end) for end in ("start", "end")}
     said = {place: text for place, text in bounds.items() if text is not None}
-    if not said:
-        return
     try:
         frame = effective_time(data_point)
     except (InvalidInput, KeyError, TypeError, AttributeError):

@@ -6,6 +6,7 @@ from core.fhir import history_views, views
 from core.fhir.bulk.urls import urlpatterns as bulk
 from core.fhir.capability import CapabilityView
 from core.fhir.door import UnknownView
+from core.fhir.observation_operations import LastView, StatsView
 from core.fhir.write_views import SystemWrites
 
 _TYPE = r"(?P<type_name>[A-Za-z]+)"
@@ -18,6 +19,8 @@ interactions = [
     re_path(r"^metadata/?$", CapabilityView.as_view()),
     re_path(r"^(?P<type_name>Patient)/\$everything/?$", views.EverythingView.as_view()),
     re_path(rf"^(?P<type_name>Patient)/{_ID}/\$everything/?$", views.EverythingView.as_view()),
+    re_path(r"^(?P<type_name>Observation)/\$lastn/?$", LastView.as_view()),
+    re_path(r"^(?P<type_name>Observation)/\$stats/?$", StatsView.as_view()),
     re_path(rf"^{_TYPE}/_search/?$", views.SearchView.as_view()),
     re_path(rf"^{_TYPE}/_history/?$", history_views.TypeHistoryView.as_view()),
     re_path(rf"^{_TYPE}/{_ID}/_history/?$", history_views.HistoryView.as_view()),

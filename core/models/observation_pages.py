@@ -30,7 +30,9 @@ class Order(StrEnum):
 
 _PAGES = {order: statement(f"observations_{order}") for order in Order}
 _COUNT = statement("observations_count")
+_LAST = statement("observations_lastn")
 _NAMED = statement("observations_named")
+_STATISTICS = statement("observations_stats")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +138,42 @@ def count(principal: Principal, which: Which) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_COUNT, _narrowing(principal, which, Permission.OBSERVATION_READ))
         return int(cursor.fetchone()[0])
+
+
+def last(principal: Principal, which: Which, *, per_kind: int, limit: int) -> list[Row]:
+    """The newest `per_kind` of each kind of each patient, `limit` in all: by patient, kind, then the newest first."""
+    given = {**_narrowing(principal, which, Permission.OBSERVATION_READ), "per_kind": per_kind, "limit": limit}
+    with connection.cursor() as cursor:
+        cursor.execute(_LAST, given)
+        return [Row._make(row) for row in cursor.fetchall()]
+
+
+class Statistics(NamedTuple):
+    """Of the numbers of one kind in one unit. `total_count` also counts what has no number; without any number the
+    rest is None. `percentiles` are the 20th, 25th, 50th, 75th and 80th."""
+
+    coding_system: str
+    coding_code: str
+    code_text: str
+    unit: str
+    total_count: int
+    count: int
+    first: datetime
+    last: datetime
+    average: float | None
+    minimum: float | None
+    maximum: float | None
+    sum: float | None
+    std_dev: float | None
+    variance: float | None
+    percentiles: list[float] | None
+
+
+def statistics(principal: Principal, which: Which) -> list[Statistics]:
+    """By kind and unit; of the sample, where that matters (`std_dev`, `variance`: None of a single number)."""
+    with connection.cursor() as cursor:
+        cursor.execute(_STATISTICS, _narrowing(principal, which, Permission.OBSERVATION_READ))
+        return [Statistics._make(row) for row in cursor.fetchall()]
 
 
 def ids_named(principal: Principal, which: Which, identifiers: Iterable[tuple[str | None, str]]) -> list[int]:
