@@ -27,6 +27,8 @@ class Segment:
 
     type_name: str
     criteria: tuple[tuple[str, str], ...]
+    through: str = ""
+    """Another type that the criteria look at."""
 
 
 def everything(principal: Principal, patient_id: str, parameters: Parameters) -> Found:
@@ -54,10 +56,10 @@ def _record(principal: Principal, patient_id: str) -> list[Segment]:
     studies = TYPES["Group"].visible_to(principal).filter(*groups.conditions).values_list("pk", flat=True)
     return [
         Segment("Patient", (("_id", patient_id),)),
-        Segment("Organization", (("_has:Patient:organization:_id", patient_id),)),
-        Segment("ResearchStudy", (("_id", ",".join(map(str, studies))),)),
+        Segment("Organization", (("_has:Patient:organization:_id", patient_id),), "Patient"),
+        Segment("ResearchStudy", (("_id", ",".join(map(str, studies))),), "Group"),
         Segment("Consent", (("patient", patient_id),)),
-        Segment("Device", (("_has:Observation:device:patient", patient_id),)),
+        Segment("Device", (("_has:Observation:device:patient", patient_id),), "Observation"),
         Segment("Observation", (("patient", patient_id),)),
         Segment("Provenance", (("patient", patient_id),)),
     ]
@@ -98,15 +100,22 @@ def _wanted(principal: Principal, segments: Sequence[Segment], types: str) -> li
     if unknown := [name for name in named if name not in {segment.type_name for segment in segments}]:
         raise malformed("_type", f"{unknown[0][:64]} is not among {', '.join(s.type_name for s in segments)}.")
     if named:
-        for name in named:
-            check_scope(principal, name, "s")
-        return [segment for segment in segments if segment.type_name in named]
-    return [segment for segment in segments if _is_covered(principal, segment.type_name)]
+        asked = [segment for segment in segments if segment.type_name in named]
+        for segment in asked:
+            _check_covered(principal, segment)
+        return asked
+    return [segment for segment in segments if _is_covered(principal, segment)]
 
 
-def _is_covered(principal: Principal, type_name: str) -> bool:
+def _check_covered(principal: Principal, segment: Segment) -> None:
+    check_scope(principal, segment.type_name, "s")
+    if segment.through:
+        check_scope(principal, segment.through, "s")
+
+
+def _is_covered(principal: Principal, segment: Segment) -> bool:
     try:
-        check_scope(principal, type_name, "s")
+        _check_covered(principal, segment)
     except PermissionDenied:
         return False
     return True
