@@ -109,7 +109,7 @@ def _wanted(given: list[str]) -> list[str]:
 def _criteria(given: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """The parameters of the operation as those of a search; `date` narrows too."""
     systems = [value for name, value in given if name == "system"]
-    criteria = []
+    criteria: list[tuple[str, str]] = []
     for name, value in given:
         match name:
             case "subject" | "date":

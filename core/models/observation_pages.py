@@ -148,7 +148,8 @@ def last(principal: Principal, which: Which, *, per_kind: int, limit: int) -> li
         return [Row._make(row) for row in cursor.fetchall()]
 
 
-class Statistics(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Statistics:
     """Of the numbers of one kind in one unit. `total_count` also counts what has no number; without any number the
     rest is None. `percentiles` are the 20th, 25th, 50th, 75th and 80th."""
 
@@ -173,7 +174,7 @@ def statistics(principal: Principal, which: Which) -> list[Statistics]:
     """By kind and unit; of the sample, where that matters (`std_dev`, `variance`: None of a single number)."""
     with connection.cursor() as cursor:
         cursor.execute(_STATISTICS, _narrowing(principal, which, Permission.OBSERVATION_READ))
-        return [Statistics._make(row) for row in cursor.fetchall()]
+        return [Statistics(*row) for row in cursor.fetchall()]
 
 
 def ids_named(principal: Principal, which: Which, identifiers: Iterable[tuple[str | None, str]]) -> list[int]:
