@@ -4,13 +4,13 @@ import pytest
 from django.db import transaction
 from pytest_django import DjangoDbBlocker
 
-from tests import personas
+from tests.personas import seed_demo_world
 
 
 @pytest.fixture(scope="module")
 def demo_world(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Seeded once for all tests of a module, each of which undoes what it does: seeding takes longer than they do."""
+    """The demo world, made once for the tests of a module; what each of them does to it is rolled back."""
     with django_db_blocker.unblock(), transaction.atomic():
-        personas.seed_demo_world()
+        seed_demo_world()
         yield
         transaction.set_rollback(True)
