@@ -12,8 +12,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from core.actions.clients import register_stdio_client
-from core.models import AuditEvent, Observation
+from core.models import AuditEvent
 from tests.agreement.oracle import Oracle, World
+from tests.agreement.readings import Readings
 from tests.agreement.worlds import RANDOM_WORLDS, Rows, build, take_a_right_away, worlds
 from tests.bearer import client_of
 
@@ -45,25 +46,6 @@ class Asking:
 
     def ids(self, path: str, **asked: Any) -> list[int]:
         return [row["id"] for row in self.pages(self(path, page_size=2, **asked))]
-
-
-@dataclass
-class Readings:
-    """All observations there are, the newest first, as (id, position of the patient, position of the code)."""
-
-    all: list[tuple[int, int, int]]
-
-    @classmethod
-    def of(cls, rows: Rows) -> "Readings":
-        patients, codes = [patient.pk for patient in rows.patients], [code.pk for code in rows.codes]
-        found = Observation.objects.order_by("-effective_start", "-pk").values_list("pk", "patient_id", "code_id")
-        return cls([(pk, patients.index(patient), codes.index(code)) for pk, patient, code in found])
-
-    def granted(self, grants: set[tuple[int, int]], *, after: int | None = None) -> list[int]:
-        """The ids that these grants give, in the order of a list; `after` a row of it, which may not be granted."""
-        order = [pk for pk, _, _ in self.all]
-        begin = 0 if after is None else order.index(after) + 1
-        return [pk for pk, patient, code in self.all[begin:] if (patient, code) in grants]
 
 
 def positions(rows: Any, ids: list[int]) -> set[int]:
