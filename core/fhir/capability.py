@@ -32,13 +32,13 @@ OPERATIONS: Mapping[str, str] = {
     "Patient $everything": "http://hl7.org/fhir/OperationDefinition/Patient-everything",
     "Observation $lastn": "http://hl7.org/fhir/OperationDefinition/Observation-lastn",
     "Observation $stats": "http://hl7.org/fhir/OperationDefinition/Observation-stats",
-    "$validate": "http://hl7.org/fhir/OperationDefinition/Resource-validate",
+    "* $validate": "http://hl7.org/fhir/OperationDefinition/Resource-validate",
     "$export": "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export",
     "Patient $export": "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export",
     "Group $export": "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/group-export",
     "$import": f"{BASE}/OperationDefinition/import",
 }
-"""Where each operation is defined, by its type and name."""
+"""Where each operation is defined, by its type (`*` is all of them) and name."""
 
 
 class CapabilityView(FhirView):
@@ -170,13 +170,17 @@ def _operations() -> dict[str, list[Resource]]:
     """By type, "" those of the whole server."""
     found: dict[str, list[Resource]] = {}
     for pattern, view in _views(get_resolver()):
-        type_names = [name for name in TYPES if f"<type_name>{name})" in pattern] or [""]
+        type_names = [name for name in TYPES if f"<type_name>{name})" in pattern] or _any_type(pattern)
         for type_name, name in product(type_names, sorted(set(view.interactions.values()))):
-            definition = OPERATIONS.get(f"{type_name} {name}".strip())
+            definition = OPERATIONS.get(f"{type_name} {name}".strip(), OPERATIONS.get(f"* {name}"))
             operation = {"name": name.removeprefix("$"), "definition": definition}
             if definition and operation not in found.setdefault(type_name, []):
                 found[type_name].append(operation)
     return found
+
+
+def _any_type(pattern: str) -> list[str]:
+    return [*TYPES] if "<type_name>" in pattern else [""]
 
 
 def _views(resolver: URLResolver) -> Iterator[tuple[str, type[FhirView]]]:

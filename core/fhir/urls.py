@@ -21,6 +21,8 @@ interactions = [
     re_path(rf"^(?P<type_name>Patient)/{_ID}/\$everything/?$", views.EverythingView.as_view()),
     re_path(r"^(?P<type_name>Observation)/\$lastn/?$", LastView.as_view()),
     re_path(r"^(?P<type_name>Observation)/\$stats/?$", StatsView.as_view()),
+    re_path(rf"^{_TYPE}/\$validate/?$", views.ValidateView.as_view()),
+    re_path(rf"^{_TYPE}/{_ID}/\$validate/?$", views.ValidateView.as_view()),
     re_path(rf"^{_TYPE}/_search/?$", views.SearchView.as_view()),
     re_path(rf"^{_TYPE}/_history/?$", history_views.TypeHistoryView.as_view()),
     re_path(rf"^{_TYPE}/{_ID}/_history/?$", history_views.HistoryView.as_view()),

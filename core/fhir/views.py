@@ -12,7 +12,8 @@ from core.fhir.prefer import Preference
 from core.fhir.reading import is_known, read
 from core.fhir.search.subset import Subset
 from core.fhir.searching import Found, search
-from core.fhir.write_views import InstanceWrites, TypeWrites
+from core.fhir.validating import Validation
+from core.fhir.write_views import InstanceWrites, TypeWrites, Writes
 
 
 class Searches(FhirView):
@@ -111,3 +112,14 @@ class EverythingView(Searches):
 
     def get(self, request: Request, type_name: str, id_: str = "") -> Response:
         return self.answer_found(everything(self.principal, id_ or own_id(self.principal), self.parameters))
+
+
+class ValidateView(Writes):
+    """`[type]/$validate` and `[type]/[id]/$validate`."""
+
+    interactions = {"POST": "$validate"}
+
+    def post(self, request: Request, type_name: str, id_: str = "") -> Response:
+        mode = request.query_params.get("mode", "")
+        sent = self.resource_sent() if mode != "delete" else None
+        return Response(Validation.of(type_name, id_, sent, mode).outcome(self.principal))
