@@ -7,12 +7,15 @@ from operator import or_
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.db.models import F, Func, Q, QuerySet
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import BigIntegerField, F, Func, Q, QuerySet, Value
 
 from core.fhir.door import BASE
 from core.fhir.search import values
 from core.fhir.search.parameters import NOTHING, Context, SearchParameter
 from core.policy.principal import Principal
+
+FEW = 1_000
 
 
 class Unnest(Func):
@@ -31,8 +34,13 @@ class Target:
     """The rows that may be told by their id, where `column` is not that id: those that the reference is shown of."""
 
     def to(self, rows: QuerySet[Any]) -> Q:
-        lookup = "overlap" if self.is_array else "in"
-        return Q(**{f"{self.column}__{lookup}": rows.order_by().values(self.key)})
+        keys = rows.order_by().values(self.key)
+        if not self.is_array:
+            return Q(**{f"{self.column}__in": keys})
+        # PostgreSQL finds the rows of an array's elements by its index when it sees how rare these elements are.
+        some = list(keys.values_list(self.key, flat=True)[: FEW + 1])
+        seen = Value(some, output_field=ArrayField(BigIntegerField()))
+        return Q(**{f"{self.column}__overlap": seen if len(some) <= FEW else keys})
 
     def of(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """The keys that these rows refer to."""

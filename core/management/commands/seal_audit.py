@@ -6,7 +6,7 @@ from core.actions.sealing import seal_audit
 
 
 class Command(BaseCommand):
-    help = "Put the audit rows that are not yet sealed under seals. Run it every few minutes (docs/audit.md)."
+    help = "Put the audit rows that are not yet sealed under seals, as the worker does every five minutes."
 
     def handle(self, *_: Any, **__: Any) -> None:
         sealed = seal_audit()

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 CHORES: tuple[tuple[Callable[[], object], timedelta], ...] = (
     (reconcile, timedelta(seconds=30)),
     (expire, timedelta(minutes=10)),
-    (seal_audit, timedelta(hours=1)),
+    (seal_audit, timedelta(minutes=5)),
 )
 """What is done again and again: first when the worker starts. Two workers that do one at a time do no harm."""
 SECONDS_BETWEEN_LOOKS = 1.0
