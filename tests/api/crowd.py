@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass
 
-from oauth2_provider.models import Application
-
 from core.models import Organization, Study, StudyClient, StudyDataSource, User
 from tests.factories import (
     CodeFactory,
     ConsentFactory,
     DataSourceFactory,
+    InvitationFactory,
     MembershipFactory,
     ObservationFactory,
+    OrganizationClientFactory,
     OrganizationFactory,
     PatientFactory,
     PatientIdentifierFactory,
@@ -36,7 +36,7 @@ def crowd() -> Crowd:
     study = StudyFactory(organization=organization)
     codes = CodeFactory.create_batch(SIZE)
     source = _data_sources(study, codes)
-    for place, code in enumerate(codes):
+    for code in codes:
         sub_organization = OrganizationFactory(part_of=organization)
         MembershipFactory(practitioner=manager, organization=sub_organization, role="manager")
         MembershipFactory(organization=organization)
@@ -44,7 +44,9 @@ def crowd() -> Crowd:
         patient = _patient(organization, sub_organization)
         ConsentFactory(study=study, patient=patient, code=code)
         ObservationFactory.create_batch(2, patient=patient, code=code)
-        StudyClient.objects.create(study=study, client=_client(f"App {place}"))
+        client = OrganizationClientFactory(organization=organization).application
+        StudyClient.objects.create(study=study, client=client)
+        InvitationFactory(patient=patient, client=client)
     ids = {"organizations": organization.pk, "studies": study.pk, "data_sources": source.pk}
     return Crowd(manager.user, ids)
 
@@ -57,16 +59,6 @@ def _data_sources(study: Study, codes: list) -> object:
         StudyDataSource.objects.create(study=study, data_source=source)
     source.supported_scopes.set(codes)
     return source
-
-
-def _client(name: str) -> object:
-    return Application.objects.create(
-        name=name,
-        client_id=name.lower().replace(" ", "-"),
-        client_type=Application.CLIENT_PUBLIC,
-        authorization_grant_type=Application.GRANT_AUTHORIZATION_CODE,
-        redirect_uris="https://app.test.invalid/callback",
-    )
 
 
 def _patient(*organizations: Organization) -> object:
