@@ -81,3 +81,10 @@ def test_it_refuses_somebody_who_is_deactivated(mary: User) -> None:
 def test_it_names_the_resources_when_another_is_asked_for(mary: User, settings) -> None:
     with pytest.raises(CommandError, match=settings.MCP_URL):
         printed("manager_mary@example.com", "--resource", "https://elsewhere.example.org")
+
+
+def test_it_makes_a_token_for_less_and_refuses_what_is_not_offered(mary: User) -> None:
+    token = printed("manager_mary@example.com", "--resource", "", "--scope", "user/Observation.rs").strip()
+    assert flow.granted(token) == "user/Observation.rs"
+    with pytest.raises(CommandError, match=r"There is no scope for system, and none with a query\."):
+        printed("manager_mary@example.com", "--scope", "system/*.rs")
