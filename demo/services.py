@@ -1,4 +1,4 @@
-"""The two services as processes, started with the commands of fly.toml: what runs here is what production runs."""
+"""The two services and the worker as processes, started with the commands of fly.toml: what runs here is what production runs."""
 
 import os
 import shlex
@@ -20,6 +20,8 @@ from jhe import embedded
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOYMENT = tomllib.loads((ROOT / "fly.toml").read_text())
+SERVED = tuple(service["processes"][0] for service in DEPLOYMENT["services"])
+"""The processes that listen; the worker does not."""
 Processes = Mapping[str, subprocess.Popen[bytes]]
 SECONDS_TO_START = 60
 SECONDS_TO_STOP = 15
@@ -53,7 +55,7 @@ class Exchange:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment of both services and of manage.py."""
+        """The environment of all processes and of manage.py."""
         ours = {
             "DJANGO_SETTINGS_MODULE": "jhe.settings",
             "DATABASE_URL": embedded.database_url(self.data_dir, user="jhe_app"),
@@ -89,7 +91,7 @@ def migrate(exchange: Exchange) -> None:
 
 @contextmanager
 def running(exchange: Exchange) -> Iterator[Processes]:
-    """Both services, started and not yet awaited; stopped afterwards, whatever happens in between."""
+    """All processes, started and not yet awaited; stopped afterwards, whatever happens in between."""
     with ExitStack() as stack:
         yield {
             service: stack.enter_context(_process(exchange, service, command))
@@ -99,8 +101,8 @@ def running(exchange: Exchange) -> Iterator[Processes]:
 
 def wait_until_healthy(exchange: Exchange, processes: Processes) -> None:
     """Wait until both services answer their health checks."""
-    for service, process in processes.items():
-        _wait_until_healthy(exchange, service, process)
+    for service in SERVED:
+        _wait_until_healthy(exchange, service, processes[service])
 
 
 def refuse_taken_ports(exchange: Exchange) -> None:
@@ -119,7 +121,7 @@ def refuse_taken_ports(exchange: Exchange) -> None:
 
 
 def wait_for_one_to_die(exchange: Exchange, processes: Processes) -> NoReturn:
-    """Wait as long as both services run; raise when one has ended by itself."""
+    """Wait as long as all processes run; raise when one has ended by itself."""
     while True:
         for service, process in processes.items():
             with suppress(subprocess.TimeoutExpired):

@@ -55,10 +55,10 @@ def test_the_image_starts_a_service_that_fly_starts_too() -> None:
     assert values("CMD") == [json.dumps(PROCESSES["web"].split())]
 
 
-def test_each_process_is_one_service_on_the_port_that_it_listens_on() -> None:
+def test_each_process_but_the_worker_is_one_service_on_the_port_that_it_listens_on() -> None:
     ports = {service["processes"][0]: service["internal_port"] for service in SERVICES}
     assert ports == {"web": int(ENVIRONMENT["JHE_PORT"]), "mcp": int(ENVIRONMENT["MCP_PORT"])}
-    assert set(ports) == set(PROCESSES)
+    assert {*ports, "worker"} == set(PROCESSES)
     assert values("EXPOSE") == [" ".join(map(str, ports.values()))]
 
 
