@@ -75,7 +75,8 @@ def update_organization(
 def delete_organization(*, actor: Principal, door: str, organization: Organization) -> None:
     """Delete an organization that nothing depends on. The caller has fetched it with ORGANIZATION_MANAGE.
 
-    Raises Conflict while it has sub-organizations, studies or patients. Its practitioners only lose their role in it.
+    Raises Conflict while it has sub-organizations, studies, patients or clients. Its practitioners only lose their
+    role in it.
     """
     if organization.pk == ROOT_ID:
         raise Conflict("The root of all organizations stays.")
@@ -86,6 +87,7 @@ def delete_organization(*, actor: Principal, door: str, organization: Organizati
             ("sub-organizations", locked.children),
             ("studies", locked.studies),
             ("patients", locked.patient_organizations),
+            ("OAuth clients", locked.clients),
         ):
             if dependants.exists():
                 raise Conflict(f"Organization {locked.pk} has {kind}: move or delete them first.")

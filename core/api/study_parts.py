@@ -5,8 +5,6 @@ Each is a list at /studies/{id}/<part>, added to by POST and taken from by DELET
 
 from typing import Any
 
-from django.db.models import Q
-from oauth2_provider.models import Application
 from rest_framework import serializers
 
 from core.actions import enrolment, studies
@@ -17,7 +15,7 @@ from core.api.patients import PatientAnswer, PatientView
 from core.api.serializers import CamelCase, IdField, IdListField, PageQuery
 from core.api.studies import StudyView
 from core.api.views import DOOR, operation
-from core.models import DataSource, Patient, StudyClient, StudyPatient, StudyScopeRequest
+from core.models import Client, DataSource, Patient, StudyClient, StudyPatient, StudyScopeRequest
 from core.models.fetch import fetch
 from core.policy.checks import no_such
 from core.policy.errors import NotVisible
@@ -152,10 +150,12 @@ class StudyClients(StudyView):
         if not studies.remove_client(actor=self.principal, door=DOOR, study=study, client_pk=client.pk):
             raise NotVisible(f"Client {client.client_id} does not send data for study {pk}.")
 
-    def client(self) -> Any:
-        """By its OAuth client_id, or the number of its row."""
+    def client(self) -> Client:
+        """By its OAuth client_id, which is no secret, or by the number of its row, if the person sees it."""
         name: str = self.body["client_id"]
-        either = Q(client_id=name) | Q(pk=int(name)) if ID.fullmatch(name) else Q(client_id=name)
-        if (client := Application.objects.filter(either).first()) is None:
+        client = Client.objects.filter(client_id=name).first()
+        if client is None and ID.fullmatch(name):
+            client = Client.objects.visible_to(self.principal).filter(pk=int(name)).first()
+        if client is None:
             raise NotVisible(no_such("client", name))
         return client

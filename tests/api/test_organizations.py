@@ -9,7 +9,7 @@ from django.test import Client
 from core.models import AuditEvent, Organization, PractitionerOrganization, User
 from core.models.organization import ROOT_ID
 from tests.bearer import client_of
-from tests.factories import OrganizationFactory, PatientFactory, UserFactory
+from tests.factories import OrganizationClientFactory, OrganizationFactory, PatientFactory, UserFactory
 from tests.personas import organization_of, patient_of, user_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo_world")]
@@ -164,6 +164,12 @@ def test_an_organization_with_patients_stays(admin: Client) -> None:
     PatientFactory(organizations=[clinic])
     refused = send(admin, "DELETE", f"/{clinic.pk}")
     assert (refused.status_code, "has patients" in refused.json()["detail"]) == (409, True)
+
+
+def test_an_organization_with_clients_stays(admin: Client) -> None:
+    clinic = OrganizationClientFactory().organization
+    refused = send(admin, "DELETE", f"/{clinic.pk}")
+    assert (refused.status_code, "has OAuth clients" in refused.json()["detail"]) == (409, True)
 
 
 def test_victor_sees_who_works_with_him(lab: Organization) -> None:
