@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from core.actions.acting import acting
-from core.models import Organization, Practitioner, PractitionerOrganization, User
+from core.models import Organization, OrganizationClient, Practitioner, PractitionerOrganization, User
 from core.models.organization import ROOT_ID
 from core.policy.checks import no_such
 from core.policy.errors import Conflict, InvalidInput, NotVisible
@@ -87,7 +87,7 @@ def delete_organization(*, actor: Principal, door: str, organization: Organizati
             ("sub-organizations", locked.children),
             ("studies", locked.studies),
             ("patients", locked.patient_organizations),
-            ("OAuth clients", locked.clients),
+            ("OAuth clients", OrganizationClient.objects.filter(organization=locked)),
         ):
             if dependants.exists():
                 raise Conflict(f"Organization {locked.pk} has {kind}: move or delete them first.")

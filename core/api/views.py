@@ -29,15 +29,12 @@ AnySerializer = type[BaseSerializer[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What a method of a route needs and gives."""
+    """What a method of a route needs and gives, as far as others ask for it."""
 
     scope: str
-    query: type[Query] | None
-    body: type[Serializer[Any]] | None
     answer: AnySerializer | None
     status: int
     is_page: bool
-    is_counted: bool
 
 
 def operation(
@@ -59,7 +56,7 @@ def operation(
     `many` an iterable, which is sent whole. Or it returns a Response.
     """
     is_page = query is not None and issubclass(query, PageQuery)
-    declared = Operation(scope, query, body, answer, status if answer else 204, is_page, counted)
+    declared = Operation(scope, answer, status if answer else 204, is_page)
 
     def decorate(method: Callable[..., Any]) -> Callable[..., Response]:
         @extend_schema(
@@ -106,7 +103,7 @@ def _shown(declared: Operation, *, many: bool) -> Any:
 
 
 class RestView(DoorView):
-    """One route. Its methods are `operation`s: a method without one is refused at start by a test."""
+    """One route. Each of its methods is an `operation`: no other answers anything but an error."""
 
     door: ClassVar[str] = DOOR
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
