@@ -30,6 +30,8 @@ class ResourceType:
     """The column of `meta.lastUpdated`."""
     history_of: ClassVar[type[Versioned] | None] = None
     """The model whose former versions the database keeps, where the type has such a history."""
+    computed: ClassVar[frozenset[str]] = frozenset()
+    """Elements that are counted here, whatever a sender says of them."""
     default_sort: ClassVar[str] = "_id"
     max_page: ClassVar[int] = 1_000
     same_for_everybody: ClassVar[bool] = True
@@ -54,7 +56,8 @@ class ResourceType:
     @cached_property
     def parameters(self) -> Mapping[str, SearchParameter]:
         """All that the type can be searched by."""
-        return {**common(self.updated), **self.search_parameters}
+        columns = {field.name for field in self.history_of._meta.fields} if self.history_of else set()
+        return {**common(self.updated, has_extra="fhir_extra" in columns), **self.search_parameters}
 
     def special(self, name: str, value: str, context: Context) -> Q | None:
         """A condition that means something of its own for this type, or None: then it means what it says."""

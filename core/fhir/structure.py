@@ -11,6 +11,7 @@ from fhir.resources import get_fhir_model_class
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
+from core.fhir import narrative
 from core.fhir.errors import InvalidResource, Issue, Resource
 
 MAX_ISSUES = 20
@@ -31,7 +32,7 @@ def check_structure(resource: Any, type_name: str, *, at: str = "") -> Resource:
         raise InvalidResource(Issue("structure", f"{place} must be a JSON object.", place))
     if resource.get("resourceType") != type_name:
         raise InvalidResource(Issue("invalid", f"{place}.resourceType must be {type_name}.", f"{place}.resourceType"))
-    issues = [*islice(_empty(resource, place, MAX_DEPTH), MAX_ISSUES)]
+    issues = [*islice(_unkept(resource, place, MAX_DEPTH), MAX_ISSUES)]
     if not issues:
         issues = _faults(resource, type_name, place)
     if issues:
@@ -47,8 +48,9 @@ def _faults(resource: Resource, type_name: str, place: str) -> list[Issue]:
     return [*islice(_unknown_codes(model, place), MAX_ISSUES)]
 
 
-def _empty(value: Any, place: str, depth: int) -> Iterator[Issue]:
-    """FHIR R5 json.html: no null outside arrays of primitives, nothing empty. The models drop such things."""
+def _unkept(value: Any, place: str, depth: int) -> Iterator[Issue]:
+    """What the models drop or let pass. FHIR R5 json.html: no null outside arrays of primitives, nothing empty;
+    narrative.html: nothing active."""
     if depth == 0:
         yield Issue("too-long", f"{place} nests deeper than any resource does.", place)
     elif isinstance(value, dict):
@@ -57,14 +59,20 @@ def _empty(value: Any, place: str, depth: int) -> Iterator[Issue]:
         for name, inner in value.items():
             if inner is None:
                 yield Issue("structure", f"{place}.{name} is null: leave it out.", f"{place}.{name}")
-            yield from _empty(inner, f"{place}.{name}", depth - 1)
+            if name == "div" and isinstance(inner, str):
+                yield from _narrative(inner, f"{place}.div")
+            yield from _unkept(inner, f"{place}.{name}", depth - 1)
     elif isinstance(value, list):
         if not value:
             yield Issue("structure", f"{place} is an empty array: leave it out.", place)
         for position, inner in enumerate(value):
-            yield from _empty(inner, f"{place}[{position}]", depth - 1)
+            yield from _unkept(inner, f"{place}[{position}]", depth - 1)
     elif value == "":
         yield Issue("structure", f"{place} is an empty text: leave it out.", place)
+
+
+def _narrative(div: str, place: str) -> Iterator[Issue]:
+    return (Issue("invariant", f"{place} {fault}.", place) for fault in narrative.faults(div))
 
 
 def _unknown_codes(model: BaseModel, place: str) -> Iterator[Issue]:

@@ -84,7 +84,8 @@ def writer_of(type_name: str, interaction: str) -> tuple[ResourceType, Writer]:
     type_ = type_named(type_name)
     writer = WRITERS.get(type_.name)
     if writer is None or interaction not in writer.interactions:
-        raise NotSupported(f"{type_.name} has no {interaction} over FHIR: see /FHIR/R5/metadata.")
+        instead = writer.instead.get(interaction) if writer else None
+        raise NotSupported(f"{type_.name} has no {interaction} over FHIR: {instead or 'see /FHIR/R5/metadata'}.")
     return type_, writer
 
 

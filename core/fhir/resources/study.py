@@ -72,6 +72,7 @@ class GroupType(StudyFace):
 
     name = "Group"
     same_for_everybody = False
+    computed = frozenset({"quantity"})
     search_parameters = {
         "managing-entity": Reference(
             definition="Group-managing-entity", targets={"Organization": Target(column="organization_id")}

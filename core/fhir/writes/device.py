@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from typing import Any
 
 from core.actions.data_sources import create_data_source, delete_data_source, update_data_source
@@ -40,15 +41,30 @@ class DeviceWriter(Writer):
 
 
 def _columns(resource: Resource) -> dict[str, Any]:
-    names = [name["value"] for name in resource.get("name", [])]
-    name = resource.get("displayName") or (names[0] if names else "")
-    if not name:
-        sentence = "Device.displayName is missing: people find a device by its name."
+    name = next(_names(resource), None)
+    if name is None:
+        sentence = "Device.displayName is missing, and nothing else names the device: people find it by its name."
         raise Unprocessable(Issue("required", sentence, "Device.displayName"))
     ours = {code for system, code in parts.codes_of(resource.get("type", [])) if system == TYPE_SYSTEM}
     known = [choice for choice in DataSource.Type.values if choice in ours]
     columns = {"name": name, "type": known[0] if known else str(DataSource.Type.PERSONAL_DEVICE)}
     return parts.fitting(DataSource, "Device", columns)
+
+
+def _names(resource: Resource) -> Iterator[str]:
+    """What people could call a device, the best first."""
+    if "displayName" in resource:
+        yield resource["displayName"]
+    yield from (name["value"] for name in resource.get("name", []) if "value" in name)
+    if model := " ".join(resource[part] for part in ("manufacturer", "modelNumber") if part in resource):
+        yield model
+    for concept in resource.get("type", []):
+        yield from (text for text in (concept.get("text"), *_displays(concept)) if text)
+    yield from (identifier["value"] for identifier in resource.get("identifier", []) if "value" in identifier)
+
+
+def _displays(concept: Resource) -> Iterator[str]:
+    return (coding["display"] for coding in concept.get("coding", []) if "display" in coding)
 
 
 def _supported(resource: Resource) -> list[CodeableConcept]:

@@ -5,6 +5,8 @@ column feeds. `sent` are those that one feeds, in the sender's words, beside wha
 they stand for as long as the columns say what they said then.
 """
 
+import operator
+from collections.abc import Callable
 from copy import copy
 from typing import Any
 
@@ -22,8 +24,9 @@ def keep(principal: Principal, type_: ResourceType, id_: str, resource: Resource
     Raises Unprocessable, naming each element, where a type has no place for it; nothing is written then.
     """
     row = type_.get(principal, id_)
-    extra = _extra(type_, row, principal, resource)
-    if not hasattr(row, "fhir_extra"):
+    has_place = hasattr(row, "fhir_extra")
+    extra = _extra(type_, row, principal, resource, operator.eq if has_place else _is_said)
+    if not has_place:
         if extra:
             names = sorted({*extra.get("kept", ()), *extra.get("sent", ())})
             raise Unprocessable(*(_no_place(type_.name, name) for name in names))
@@ -32,15 +35,22 @@ def keep(principal: Principal, type_: ResourceType, id_: str, resource: Resource
         row.save(update_fields=["fhir_extra"])
 
 
-def _extra(type_: ResourceType, row: Any, principal: Principal, resource: Resource) -> Resource:
+def _extra(
+    type_: ResourceType,
+    row: Any,
+    principal: Principal,
+    resource: Resource,
+    is_said: Callable[[Any, Any], bool],
+) -> Resource:
+    ours = {*_OURS, *type_.computed}
     plain = copy(row)
     plain.fhir_extra = {}
     [mapped] = type_.render([plain], principal)
-    kept = {name: value for name, value in resource.items() if name not in mapped and name not in _OURS}
+    kept = {name: value for name, value in resource.items() if name not in mapped and name not in ours}
     sent = {
         name: {"was": mapped[name], "sent": value}
         for name, value in resource.items()
-        if name in mapped and name not in _OURS and not _is_said(value, mapped[name])
+        if name in mapped and name not in ours and not is_said(value, mapped[name])
     }
     if meta := {name: value for name, value in resource.get("meta", {}).items() if name not in _META_OF_OURS}:
         kept["meta"] = meta

@@ -1,10 +1,10 @@
 from typing import Any
 
 from core.actions.patients import delete_patient, register_patient, update_patient
-from core.fhir.errors import Resource
+from core.fhir.errors import Issue, Resource, Unprocessable
 from core.fhir.writes import parts
 from core.fhir.writes.writer import DOOR, Writer
-from core.models import Organization, Patient
+from core.models import Organization, Patient, PatientOrganization
 from core.models.fetch import fetch
 from core.policy.permissions import Permission
 from core.policy.principal import Principal
@@ -30,6 +30,7 @@ class PatientWriter(Writer):
         return str(patient.pk)
 
     def update(self, principal: Principal, row: Patient, resource: Resource) -> None:
+        _check_stays(principal, row, resource)
         update_patient(
             actor=principal,
             door=DOOR,
@@ -41,6 +42,18 @@ class PatientWriter(Writer):
     def delete(self, principal: Principal, row: Patient) -> None:
         patient = fetch(Patient.objects.all(), row.pk, principal, Permission.PATIENT_MANAGE)
         delete_patient(actor=principal, door=DOOR, patient=patient)
+
+
+def _check_stays(principal: Principal, row: Patient, resource: Resource) -> None:
+    """Raises Unprocessable for another organization than the one that a read names."""
+    if "managingOrganization" not in resource:
+        return
+    place = "Patient.managingOrganization"
+    named = parts.referenced(resource["managingOrganization"], "Organization", place)
+    first = PatientOrganization.objects.visible_to(principal).filter(patient=row).first()
+    if first is None or first.organization_id != named:
+        sentence = f"{place} stays: a patient joins another organization with POST /api/v1/patients."
+        raise Unprocessable(Issue("business-rule", sentence, place))
 
 
 def _columns(resource: Resource) -> dict[str, Any]:

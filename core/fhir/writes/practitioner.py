@@ -1,7 +1,7 @@
 from typing import Any
 
 from core.actions.organizations import give_role, take_role
-from core.actions.practitioners import update_practitioner
+from core.actions.practitioners import delete_practitioner, update_practitioner
 from core.fhir.errors import Issue, Resource, Unprocessable
 from core.fhir.resources.practitioner import ROLE_SYSTEM
 from core.fhir.writes import parts
@@ -18,6 +18,7 @@ class PractitionerWriter(Writer):
     """FHIR R5 Practitioner: what a manager may correct. An account, with its e-mail, is made over REST."""
 
     name = "Practitioner"
+    instead = {"create": "somebody comes with an account and a first role: POST /api/v1/practitioners makes them all"}
 
     def update(self, principal: Principal, row: Practitioner, resource: Resource) -> None:
         identifiers = resource.get("identifier", [])
@@ -37,6 +38,10 @@ class PractitionerWriter(Writer):
             practitioner=fetch(Practitioner.objects.all(), row.pk, principal, Permission.PRACTITIONER_MANAGE),
             changes=parts.fitting(Practitioner, "Practitioner", columns),
         )
+
+    def delete(self, principal: Principal, row: Practitioner) -> None:
+        practitioner = fetch(Practitioner.objects.all(), row.pk, principal, Permission.PRACTITIONER_MANAGE)
+        delete_practitioner(actor=principal, door=DOOR, practitioner=practitioner)
 
 
 class PractitionerRoleWriter(Writer):

@@ -42,6 +42,10 @@ class GroupWriter(Writer):
     """FHIR R5 Group: who takes part in a study. A member who comes is enrolled, one who goes is withdrawn."""
 
     name = "Group"
+    instead = {
+        "create": "a Group is those who take part in a ResearchStudy and comes with it: create that",
+        "delete": "a Group goes with its ResearchStudy: delete that, or take the members out of the Group",
+    }
 
     def update(self, principal: Principal, row: Study, resource: Resource) -> None:
         study = fetch(Study.objects.all(), row.pk, principal, Permission.ENROLMENT_MANAGE)

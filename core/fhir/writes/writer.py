@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from core.fhir.errors import Resource
@@ -22,6 +23,9 @@ class Writer:
     name: ClassVar[str]
     keeps_extra: ClassVar[bool] = False
     """Whether it keeps itself what was sent beyond our columns, instead of kept.py."""
+
+    instead: ClassVar[Mapping[str, str]] = {}
+    """Of interactions that the type does not offer: what to do."""
 
     def create(self, principal: Principal, resource: Resource) -> str:
         """The id of the new resource; `Known` where it is not new."""
