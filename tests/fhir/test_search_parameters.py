@@ -270,3 +270,65 @@ def test_audit_events_are_found_by_who_did_what_and_when(client, lab):
     }
     assert {query: len(found(client, f"AuditEvent?{query}")) for query in expected} == expected
     assert Patient.objects.count() == 2
+
+
+def test_labels_that_were_sent_are_found_again(client, people):
+    labels = [{"system": "https://test.invalid/tags", "code": "kept"}]
+    zoe = next(id_ for id_, name in people.items() if name == "Zoë")
+    profile = "https://test.invalid/profile"
+    Patient.objects.filter(pk=zoe).update(fhir_extra={"meta": {"tag": labels, "profile": [profile]}})
+    for query in (
+        {"_tag": "kept"},
+        {"_tag": "https://test.invalid/tags|kept"},
+        {"_tag:missing": "false"},
+        {"_profile": profile},
+    ):
+        assert found(client, "Patient", query) == [str(zoe)], query
+    assert found(client, "Patient", {"_tag": "https://elsewhere.invalid|kept"}) == []
+    assert len(found(client, "Patient", {"_tag:not": "kept"})) == 2
+
+
+def test_observations_are_found_by_the_batch_that_they_came_with(client, lab):
+    code = factories.CodeFactory(coding_code="omh:heart-rate:2.0")
+    patient = factories.PatientFactory(organizations=[lab])
+    factories.ConsentFactory(study=factories.StudyFactory(organization=lab), patient=patient, code=code)
+    observation = factories.ObservationFactory(patient=patient, code=code, ingest_id=7)
+    factories.ObservationFactory(patient=patient, code=code)
+    base = "http://localhost:8000/FHIR/R5/Provenance"
+    for query in ({"_source": f"{base}/7"}, {"_source:below": f"{base}/"}, {"_source:missing": "false"}):
+        assert found(client, "Observation", query) == [str(observation.pk)], query
+    for other in (f"{base}/8", "https://jupyterhealth.org/fhir/fhir-source/", "7"):
+        assert found(client, "Observation", {"_source": other}) == []
+        assert found(client, "Observation", {"_source:below": f"https://elsewhere.invalid/{other}"}) == []
+
+
+def test_values_of_observations_are_compared(client, lab):
+    code = factories.CodeFactory(coding_code="omh:blood-glucose:4.0")
+    patient = factories.PatientFactory(organizations=[lab])
+    factories.ConsentFactory(study=factories.StudyFactory(organization=lab), patient=patient, code=code)
+    for value in (99.4, 100, 100.6, None):
+        factories.ObservationFactory(
+            patient=patient, code=code, value_quantity=value, value_unit="mg/dL" if value else ""
+        )
+    expected = {
+        "100": 1,
+        "99": 1,
+        "eq1.0e2": 3,
+        "ne100": 2,
+        "gt100": 1,
+        "ge100": 2,
+        "lt100": 1,
+        "le100": 2,
+        "ap100": 3,
+        "sa100": 1,
+        "eb100": 1,
+        "100|http://unitsofmeasure.org|mg/dL": 1,
+        "100||mg/dL": 1,
+        "100||mmol/L": 0,
+        "gt100,lt100": 2,
+    }
+    name = "component-value-quantity"
+    assert {value: len(found(client, "Observation", {name: value})) for value in expected} == expected
+    assert len(found(client, "Observation", {f"{name}:missing": "true"})) == 1
+    for malformed in ("many", "100|mg/dL", "1e999", "xx100"):
+        assert client.get(f"{BASE}/Observation", {name: malformed}).status_code == 400

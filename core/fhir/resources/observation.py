@@ -5,14 +5,16 @@ from typing import Any
 import orjson
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from core.fhir.door import BASE
 from core.fhir.errors import Resource
 from core.fhir.observation_kinds import CATEGORY, KINDS, name_of
 from core.fhir.observation_render import render
 from core.fhir.observation_search import STUDY_CHAINS, page_of, which_of
 from core.fhir.resource import ResourceType
-from core.fhir.search.parameters import Context, Date, Quantity, Token, Within
+from core.fhir.search.parameters import Context, Date, Quantity, Token, Uri, Within
 from core.fhir.search.query import Page, Search
 from core.fhir.search.references import Reference, Target
+from core.fhir.search.values import unescape
 from core.models import (
     CodeableConcept,
     Observation,
@@ -49,6 +51,20 @@ class _Category(Token):
         )
 
 
+class _Source(Uri):
+    """`meta.source`: the Provenance that the observation came with."""
+
+    def one(self, value: str, modifier: str, context: Context) -> Q:
+        text, provenances = unescape(value), f"{BASE}/Provenance/"
+        if modifier == "below" and provenances.startswith(text):
+            return self.present()
+        ids = context.types["Provenance"].keys([text.removeprefix(provenances)]) if provenances in text else []
+        return Q(ingest_id__in=ids)
+
+    def present(self) -> Q:
+        return Q(ingest_id__isnull=False)
+
+
 def _is_in_category(code: CodeableConcept, value: str) -> bool:
     kind = KINDS.get(name_of(code.coding_code))
     return bool(kind and kind.category and value in (kind.category[0], f"{CATEGORY}|{kind.category[0]}"))
@@ -65,6 +81,7 @@ class ObservationType(ResourceType):
     history_of = Observation
     default_sort = "-date"
     search_parameters = {
+        "_source": _Source(definition="Resource-source", column="ingest_id"),
         "category": _Category(definition="Observation-category", code="code", system=CATEGORY),
         "code": Token(
             definition="clinical-code",

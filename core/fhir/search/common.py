@@ -2,16 +2,22 @@
 
 from collections.abc import Mapping
 
-from core.fhir.search.parameters import Absent, Date, Id, SearchParameter
+from core.fhir.search.parameters import Absent, Date, Id, Labels, Profiles, SearchParameter
 
 
-def common(updated: str) -> Mapping[str, SearchParameter]:
-    """`updated` is the column of `meta.lastUpdated`."""
+def common(updated: str, *, has_extra: bool) -> Mapping[str, SearchParameter]:
+    """`updated` is the column of `meta.lastUpdated`; `has_extra` says that rows keep the rest of `meta` in one too."""
     return {
         "_id": Id(definition="Resource-id"),
         "_lastUpdated": Date(definition="Resource-lastUpdated", start=updated),
-        "_profile": Absent(definition="Resource-profile"),
-        "_security": Absent(definition="Resource-security"),
         "_source": Absent(definition="Resource-source"),
-        "_tag": Absent(definition="Resource-tag"),
+        **(_KEPT if has_extra else _ABSENT),
     }
+
+
+_KEPT: Mapping[str, SearchParameter] = {
+    "_profile": Profiles(definition="Resource-profile"),
+    "_security": Labels(definition="Resource-security", element="security"),
+    "_tag": Labels(definition="Resource-tag", element="tag"),
+}
+_ABSENT = {name: Absent(definition=parameter.definition) for name, parameter in _KEPT.items()}

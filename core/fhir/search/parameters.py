@@ -324,6 +324,42 @@ class Uri(SearchParameter):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Labels(SearchParameter):
+    """Codings in an element of `meta`, as they were sent."""
+
+    kind = "token"
+    modifiers = frozenset({"missing", "not"})
+    element: str
+
+    def one(self, value: str, modifier: str, context: Context) -> Q:
+        wanted = values.token(value)
+        coding = {"system": wanted.system, "code": wanted.code}
+        return _meta_has(self.element, [{name: text for name, text in coding.items() if text}])
+
+    def present(self) -> Q:
+        return _meta_has(self.element, [{}])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profiles(SearchParameter):
+    """`meta.profile`, as it was sent."""
+
+    kind = "reference"
+    modifiers = frozenset({"missing"})
+
+    def one(self, value: str, modifier: str, context: Context) -> Q:
+        return _meta_has("profile", [values.unescape(value)])
+
+    def present(self) -> Q:
+        return _meta_has("profile", [])
+
+
+def _meta_has(element: str, items: list[Any]) -> Q:
+    """Asked of the column as a whole, which is false, not null, where there is no such element."""
+    return Q(fhir_extra__contains={"meta": {element: items}})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Absent(SearchParameter):
     """An element that no row here has: known, so that it is no unknown parameter, and it finds nothing."""
 
