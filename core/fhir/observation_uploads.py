@@ -1,20 +1,19 @@
 """Observations that a Bundle creates, as one set (core/fhir/bundle.py)."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
-from core.actions.ingest import DATA_POINT, Kept, Upload, UploadsRefused, ingest
+from core.actions.ingest import Kept, Upload, UploadsRefused, ingest
 from core.actions.upload_gate import Refusal
 from core.fhir.bundle import Answer
 from core.fhir.bundle_entries import Entry
-from core.fhir.errors import Issue, Refused, operation_outcome, status_and_issues
+from core.fhir.errors import operation_outcome, status_and_issues
 from core.fhir.observation_parse import parse
-from core.policy.errors import DomainError, InvalidInput
+from core.fhir.observation_refusals import located, together
+from core.fhir.writes.observation import ACTIVITY
+from core.fhir.writes.writer import DOOR
+from core.policy.errors import DomainError
 from core.policy.principal import Principal
 from core.policy.scopes import check_scope
-
-DOOR = "fhir"
-ACTIVITY = "create Observation"
 
 
 def create_observations(principal: Principal, entries: Sequence[Entry], all_or_nothing: bool) -> dict[int, Answer]:
@@ -50,22 +49,6 @@ def create_observations(principal: Principal, entries: Sequence[Entry], all_or_n
         ) from error
     answers = {place: _answer(place, outcome) for place, outcome in zip(places, outcomes, strict=True)}
     return answers | {place: _refusal(error) for place, error in refused.items()}
-
-
-def located(refusal: Refusal, at: str = "Observation") -> Refused:
-    """A refusal of an upload, whose resource is at `at`. It was well formed, so what is invalid is a rule's: 422."""
-    status, issues = status_and_issues(refusal.error)
-    element = "valueAttachment" if refusal.element == DATA_POINT else refusal.element
-    expression = f"{at}.{element}"
-    if isinstance(refusal.error, InvalidInput):
-        return Refused(422, [Issue("business-rule", str(refusal.error), expression)])
-    return Refused(status, [replace(issue, expression=expression) for issue in issues])
-
-
-def together(errors: Mapping[int, DomainError]) -> Refused:
-    """One refusal for all: the status of the first, the issues of each."""
-    found = [status_and_issues(error) for _, error in sorted(errors.items())]
-    return Refused(found[0][0], [issue for _, issues in found for issue in issues][:100])
 
 
 def _answer(place: int, outcome: Kept | Refusal) -> Answer:

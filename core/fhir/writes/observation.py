@@ -4,10 +4,12 @@ from core.actions.ingest import Kept, UploadsRefused, ingest
 from core.actions.observation_changes import delete_observation, update_observation
 from core.fhir.errors import Resource
 from core.fhir.observation_parse import parse
-from core.fhir.observation_uploads import ACTIVITY, located
+from core.fhir.observation_refusals import located
 from core.fhir.writes.writer import DOOR, Known, Writer
 from core.models import Observation
 from core.policy.principal import Principal
+
+ACTIVITY = "create Observation"
 
 
 class ObservationWriter(Writer):
