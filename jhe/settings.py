@@ -142,5 +142,10 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["without_secrets"]}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
     # It would tell of each client that goes away and each request that waits its turn.
-    "loggers": {"waitress": {"level": "ERROR"}},
+    "loggers": {
+        "waitress": {"level": "ERROR"},
+        # A line each time a worker looks into the queue, and for each part of a job.
+        "django_tasks": {"level": "WARNING"},
+        "django_tasks_db": {"level": "WARNING"},
+    },
 }
