@@ -17,6 +17,9 @@ from waitress.server import create_server
 
 from jhe import env
 
+APPLICATION_NAME = "jhe web"
+"""What PostgreSQL calls its connections, in pg_stat_activity."""
+
 THREADS = 12
 """Requests that are answered at once. Each thread keeps a database connection; further requests wait their turn."""
 
@@ -29,6 +32,7 @@ MAX_BODY_BYTES = 10 * 1024 * 1024
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "jhe.settings")
+    os.environ.setdefault("PGAPPNAME", APPLICATION_NAME)
     django.setup()
     try:
         call_command("check")  # without a key to sign tokens with, among others, it does not start

@@ -11,7 +11,7 @@ import pytest
 
 from demo.services import Exchange
 from jhe import embedded
-from jhe.__main__ import MAX_BODY_BYTES, THREADS
+from jhe.__main__ import APPLICATION_NAME, MAX_BODY_BYTES, THREADS
 
 MANY = 3 * THREADS
 HALF_A_REQUEST = b"POST /login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nusername="
@@ -86,9 +86,6 @@ def test_however_many_requests_come_there_are_no_more_database_connections_than_
         answers = list(clients.map(lambda _: web.post("/o/token/", data=token), range(2 * MANY)))
     assert {answer.status_code for answer in answers} == {400}
     with psycopg2.connect(embedded.database_url(exchange.data_dir)) as connection, connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity"
-            " WHERE backend_type = 'client backend' AND usename <> 'jhe_mcp' AND pid <> pg_backend_pid()"
-        )
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = %s", [APPLICATION_NAME])
         assert 0 < cursor.fetchone()[0] <= THREADS
     connection.close()
