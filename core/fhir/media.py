@@ -22,10 +22,11 @@ class FhirRenderer(BaseRenderer):
     format = "fhir"
     charset = None
 
-    def render(self, data: Any, *_: Any, **__: Any) -> bytes:
+    def render(self, data: Any, media_type: str | None = None, context: Mapping[str, Any] | None = None) -> bytes:
         if data is None or isinstance(data, bytes):
             return data or b""
-        return orjson.dumps(data)
+        is_pretty = context and context["request"].query_params.get("_pretty") == "true"
+        return orjson.dumps(data, option=orjson.OPT_INDENT_2 if is_pretty else None)
 
 
 class JsonRenderer(FhirRenderer):

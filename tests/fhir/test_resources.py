@@ -1,6 +1,7 @@
 """Everything that the demo holds reads as valid FHIR R5, and each type says what its rows say."""
 
 import json
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from core.fhir.registry import TYPES
 from core.fhir.structure import check_structure
 from core.models import PatientOrganization, StudyPatient
-from core.seed import demo_world, world
+from core.seed import demo_world, large, world
 from tests import personas
 from tests.bearer import client_of
 
@@ -34,6 +35,15 @@ def test_everything_that_somebody_sees_is_valid_r5(type_name, person):
         assert plain["id"] == type_.id_of(row)
         assert plain["meta"]["versionId"] == str(type_.version_of(row))
         check_structure(plain, type_name)
+
+
+def test_what_the_larger_demo_holds_is_valid_r5():
+    world.write_cgm_patient(world.make_study(large.STUDY), replace(large.PATIENTS[0], days=1))
+    principal = personas.principal_of(personas.user_of("manager_mary"))
+    for name in ("Patient", "Consent", "Group", "ResearchStudy", "Provenance"):
+        type_ = TYPES[name]
+        for resource in type_.render(type_.fetched(type_.visible_to(principal)), principal):
+            check_structure(json.loads(orjson.dumps(resource)), name)
 
 
 def test_the_admin_sees_something_of_every_type_that_consent_does_not_gate():

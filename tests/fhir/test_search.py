@@ -167,7 +167,21 @@ def test_a_parameter_without_a_value_is_ignored():
     assert len(ids(search("viewer_victor", "Patient", {"family": ""}))) == 2
 
 
+def test_too_many_values_are_refused():
+    answer = search("viewer_victor", "Patient", {"name": ",".join("ab" * 501)})
+    assert (answer.status_code, answer.json()["issue"][0]["expression"]) == (400, ["name"])
+
+
+def test_too_many_parameters_are_refused():
+    assert client_of(personas.user_of("viewer_victor")).get(f"{BASE}/Patient?{'name=a&' * 101}").status_code == 400
+
+
 # What comes back
+
+
+@pytest.mark.parametrize(("pretty", "lines"), [("true", True), ("false", False)])
+def test_an_answer_can_be_laid_out_for_people(pretty, lines):
+    assert (b"\n" in search("viewer_victor", "Patient", {"_pretty": pretty}).content) is lines
 
 
 def test_a_count_alone_has_no_entries():

@@ -380,11 +380,11 @@ class Id(SearchParameter):
     kind = "token"
     modifiers = frozenset({"missing", "not"})
 
-    def one(self, value: str, modifier: str, context: Context) -> Q:
-        return context.type_.has_id([value])
-
-    def present(self) -> Q:
-        return EVERYTHING
+    def condition(self, given: Iterable[str], modifier: str, context: Context) -> Q:
+        if modifier == "missing":
+            return NOTHING if _boolean(list(given)) else EVERYTHING
+        found = context.type_.has_id(given)
+        return ~found if modifier == "not" else found
 
 
 def malformed(name: str, sentence: str) -> InvalidResource:
