@@ -22,6 +22,7 @@ from core.fhir.errors import (
     operation_outcome,
     status_and_issues,
 )
+from core.fhir.turns import take_turns
 from core.policy.errors import DomainError
 from core.policy.principal import Principal
 
@@ -81,6 +82,7 @@ def _batch(principal: Principal, sent: Sequence[Any], processor: Processor) -> d
 def _transaction(principal: Principal, sent: Sequence[Any], processor: Processor) -> dict[int, Answer]:
     entries = [entry_of(item, place) for place, item in enumerate(sent)]
     _check_each_is_named_once(entries)
+    take_turns(entry.type_name for entry in entries if entry.is_conditional)
     answers: dict[int, Answer] = {}
     known: dict[str, str] = {}
     for entry in _in_order(entries):

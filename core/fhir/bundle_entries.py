@@ -64,6 +64,11 @@ class Entry:
         return f"Bundle.entry[{self.place}]"
 
     @property
+    def is_conditional(self) -> bool:
+        """Whether a query decides what is changed."""
+        return self.method not in ("GET", "HEAD") and bool(self.if_none_exist or (self.query and not self.path))
+
+    @property
     def inside(self) -> str:
         return f"{self.at}.resource"
 

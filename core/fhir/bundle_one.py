@@ -57,15 +57,13 @@ class OneByOne:
         return self._changed(principal, changed)
 
     def _patch(self, principal: Principal, entry: Entry) -> Answer:
-        id_ = entry.path or conditional.only_id(principal, entry.type_name, _query(entry), "u")
         operations = operations_of(entry.resource, at=entry.inside)
-        return self._changed(
-            principal, writing.patch(principal, entry.type_name, id_, operations, if_match=entry.if_match)
-        )
+        change, which = (writing.patch, entry.path) if entry.path else (conditional.patch_matching, _query(entry))
+        return self._changed(principal, change(principal, entry.type_name, which, operations, if_match=entry.if_match))
 
     def _delete(self, principal: Principal, entry: Entry) -> Answer:
-        id_ = entry.path or conditional.only_id(principal, entry.type_name, _query(entry), "d")
-        return self._changed(principal, writing.delete(principal, entry.type_name, id_, if_match=entry.if_match))
+        change, which = (writing.delete, entry.path) if entry.path else (conditional.delete_matching, _query(entry))
+        return self._changed(principal, change(principal, entry.type_name, which, if_match=entry.if_match))
 
     def _changed(self, principal: Principal, changed: Changed) -> Answer:
         if changed.row is None:

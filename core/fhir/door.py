@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.http import Http404
+from psycopg2.errors import DeadlockDetected
 from rest_framework import exceptions, status
 from rest_framework.parsers import FormParser
 from rest_framework.request import Request
@@ -22,7 +23,7 @@ from core.fhir.media import (
     JsonPatchParser,
     JsonRenderer,
 )
-from core.policy.errors import DomainError
+from core.policy.errors import Conflict, DomainError
 
 BASE = f"{settings.BASE_URL}/FHIR/R5"
 """The service base URL (FHIR R5 http.html#general), without a final slash."""
@@ -62,6 +63,8 @@ class FhirView(DoorView):
     def handle_exception(self, exc: Exception) -> Response:
         """An OperationOutcome. What is no refusal goes on as it came: Django logs it, and it is a fault of ours."""
         self.note_missing_scope(exc)
+        if isinstance(exc.__cause__, DeadlockDetected):
+            exc = Conflict("Another request changes the same resources, in another order: send this one again.")
         if isinstance(exc, DomainError):
             set_rollback()
             status_code, issues = status_and_issues(exc)

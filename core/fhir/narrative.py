@@ -10,20 +10,20 @@ from xml.etree import ElementTree
 
 _XHTML = "{http://www.w3.org/1999/xhtml}"
 
-_ELEMENTS = frozenset(
-    "a abbr acronym address b big blockquote br caption center cite code col colgroup dd del dfn dir div dl dt em font "
-    "h1 h2 h3 h4 h5 h6 hr i img ins kbd li menu ol p pre q s samp small span strike strong sub sup table tbody td tfoot "
-    "th thead tr tt u ul var".split()
-)
-"""txt-1: the chapters of HTML 4.0 on text, lists, tables and styles; links and images."""
-
-_ATTRIBUTES = frozenset(
-    "abbr accesskey align alt axis bgcolor border cellhalign cellpadding cellspacing cellvalign char charoff charset "
-    "cite class clear color colspan compact coords dir face frame headers height href hreflang hspace id idref lang "
-    "language longdesc name noshade nowrap rel rev rowspan rules scope shape size span src start style summary tabindex "
-    "title type valign value vspace width".split()
-) | {"{http://www.w3.org/XML/1998/namespace}lang", "{http://www.w3.org/XML/1998/namespace}id"}
-
+_TXT_1_ELEMENTS = """
+a abbr acronym address b big blockquote br caption center cite code col colgroup dd del dfn dir div dl dt em font h1 h2
+h3 h4 h5 h6 hr i img ins kbd li menu ol p pre q s samp small span strike strong sub sup table tbody td tfoot th thead tr
+tt u ul var
+"""
+"""The chapters of HTML 4.0 on text, lists, tables and styles; links and images."""
+_TXT_1_ATTRIBUTES = """
+abbr accesskey align alt axis bgcolor border cellhalign cellpadding cellspacing cellvalign char charoff charset cite
+class clear color colspan compact coords dir face frame headers height href hreflang hspace id idref lang language
+longdesc name noshade nowrap rel rev rowspan rules scope shape size span src start style summary tabindex title type
+valign value vspace width {http://www.w3.org/XML/1998/namespace}lang {http://www.w3.org/XML/1998/namespace}id
+"""
+_ELEMENTS = frozenset(_TXT_1_ELEMENTS.split())
+_ATTRIBUTES = frozenset(_TXT_1_ATTRIBUTES.split())
 _LINKS = {"href": ("http", "https", "mailto", "tel"), "cite": ("http", "https"), "longdesc": ("http", "https")}
 _IMAGE = re.compile(r"#\S*|data:image/(?:gif|jpeg|png|webp);base64,[A-Za-z0-9+/=\s]*")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")

@@ -78,12 +78,14 @@ class TypeWrites(Writes):
 
     def patch(self, request: Request, type_name: str) -> Response:
         self.check_media(JSON_PATCH)
-        id_ = conditional.only_id(self.principal, type_name, self.needed_query(), "u")
-        return self.answer(writing.patch(self.principal, type_name, id_, request.data, if_match=self.if_match))
+        query = self.needed_query()
+        return self.answer(
+            conditional.patch_matching(self.principal, type_name, query, request.data, if_match=self.if_match)
+        )
 
     def delete(self, request: Request, type_name: str) -> Response:
-        id_ = conditional.only_id(self.principal, type_name, self.needed_query(), "d")
-        return self.answer(writing.delete(self.principal, type_name, id_, if_match=self.if_match))
+        query = self.needed_query()
+        return self.answer(conditional.delete_matching(self.principal, type_name, query, if_match=self.if_match))
 
     def conditional_query(self) -> str:
         """The URL's own query, without what is about the answer and not about the condition."""
