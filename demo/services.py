@@ -1,4 +1,4 @@
-"""The two services and the worker as processes, started with the commands of fly.toml: what runs here is what production runs."""
+"""The services and the worker as processes, started with the commands of fly.toml: what runs here runs in production."""
 
 import os
 import shlex
