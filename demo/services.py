@@ -1,4 +1,4 @@
-"""The services and the worker as processes, started with the commands of fly.toml: what runs here runs in production."""
+"""The services and the worker as processes, started with the commands of fly.toml: as production runs them."""
 
 import os
 import shlex
