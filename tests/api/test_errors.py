@@ -117,6 +117,12 @@ def test_a_nul_in_a_query_is_refused_in_json(mary: Client, query: str) -> None:
     assert (answer.status_code, "NUL" in detail(answer) or "Null" in detail(answer)) == (400, True)
 
 
+def test_a_number_past_64_bits_comes_back_as_it_is_kept(mary: Client) -> None:
+    body = b'{"settings": {"n": %d}}' % 10**40
+    answer = mary.patch("/api/v1/users/profile", body, content_type=JSON)
+    assert (answer.status_code, answer.json()["settings"]) == (200, {"n": 10**40})
+
+
 def test_a_fault_deep_in_a_body_is_named_with_its_place(mary: Client, organization: Organization) -> None:
     body = {
         "nameFamily": "A",

@@ -4,7 +4,7 @@ from core.policy.checks import check_claim_reaches_study, check_role_grants
 from core.policy.errors import NotVisible, PermissionDenied
 from core.policy.permissions import Permission
 from core.policy.principal import Principal, TokenLimits, UserType
-from core.policy.roles import ALL_ROLES, MANAGER, MEMBER, PARTICIPANT, SELF, SUPERUSER, VIEWER, roles_granting
+from core.policy.roles import ALL_ROLES, ANYBODY, MANAGER, MEMBER, PARTICIPANT, SELF, SUPERUSER, VIEWER, roles_granting
 
 
 def test_permissions_are_in_alphabetical_order_and_read_resource_action():
@@ -30,6 +30,11 @@ def test_observations_are_sent_by_the_patient_and_by_who_manages_patients():
         SELF.code,
         *roles_granting(Permission.PATIENT_MANAGE),
     }
+
+
+def test_everybody_reads_the_catalogue_and_superusers_alone_keep_it():
+    assert roles_granting(Permission.CATALOGUE_READ) == [SUPERUSER.code, ANYBODY.code]
+    assert roles_granting(Permission.CATALOGUE_MANAGE) == [SUPERUSER.code]
 
 
 @pytest.mark.parametrize("permission", Permission)
