@@ -18,6 +18,7 @@ from jhe import embedded
 
 EMAIL = "manager_mary@example.com"
 INTROSPECTOR = "benchmarks"
+SMART = "openid user/*.cruds"
 SECRET = "0" * 64  # a throw-away client of a throw-away exchange
 
 
@@ -30,6 +31,7 @@ class Production(Exchange):
             **super().environment,
             "DEBUG": "false",
             "SECRET_KEY": SECRET,
+            "JHE_RATE_LIMIT": "900000/s",
             "OIDC_RSA_PRIVATE_KEY": (self.data_dir / "signing_key.pem").read_text(),
         }
 
@@ -41,6 +43,15 @@ class Measured:
     """Of manager_mary, for the MCP endpoint: a JWT."""
     api_token: str
     """Of manager_mary, for the web service: opaque."""
+    rest_token: str
+    """Of manager_mary, for REST and FHIR: opaque, with the scopes of SMART."""
+    web_process: int
+    """The id of the web service's process."""
+
+    def fhir(self, path: str) -> Request:
+        """A GET below the service base URL; `path` may also be the absolute URL of a link to the next page."""
+        below = path.removeprefix(f"{self.exchange.web_url}/FHIR/R5/")
+        return request(self.exchange.web_port, f"/FHIR/R5/{below}", authorization=f"Bearer {self.rest_token}")
 
     def tool_call(self, name: str) -> Request:
         return tool_call(self.exchange.mcp_port, name, {}, authorization=f"Bearer {self.access_token}")
@@ -72,14 +83,12 @@ def measured_exchange() -> Iterator[Measured]:
         client = ("--client-id", INTROSPECTOR, "--client-secret", SECRET)
         _printed(development, "createapplication", "confidential", "client-credentials", *client)
         production = Production(data_dir, development.web_port, development.mcp_port)
-        measured = Measured(
-            production,
-            access_token=_printed(development, "dev_token", EMAIL),
-            api_token=_printed(development, "dev_token", EMAIL, "--resource", ""),
-        )
+        access_token = _printed(development, "dev_token", EMAIL)
+        api_token = _printed(development, "dev_token", EMAIL, "--resource", "")
+        rest_token = _printed(development, "dev_token", EMAIL, "--resource", "", "--scope", SMART)
         with running(production) as processes:
             wait_until_healthy(production, processes)
-            yield measured
+            yield Measured(production, access_token, api_token, rest_token, processes["web"].pid)
 
 
 def _settle(data_dir: Path) -> None:

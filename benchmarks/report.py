@@ -14,6 +14,8 @@ class Row:
     ratio: float
     goal: float | None = None
     """The smallest ratio that meets it."""
+    limit: float | None = None
+    """The largest ratio that meets it."""
 
 
 def show(title: str, figures: Sequence[str], ratio: str, rows: Sequence[Row]) -> None:
@@ -39,6 +41,8 @@ def duration(seconds: float) -> str:
 
 
 def _verdict(row: Row) -> tuple[str, str]:
-    if row.goal is None:
-        return "", ""
-    return f"at least {number(row.goal)}", "met" if row.ratio >= row.goal else "missed"
+    if row.goal is not None:
+        return f"at least {number(row.goal)}", "met" if row.ratio >= row.goal else "missed"
+    if row.limit is not None:
+        return f"at most {number(row.limit)}", "met" if row.ratio <= row.limit else "missed"
+    return "", ""

@@ -75,14 +75,14 @@ def _refuse_failures(generator: Generator, *requests: Request) -> None:
 def _server(which: str, port: int) -> Iterator[None]:
     process = subprocess.Popen([sys.executable, "-m", "benchmarks.echo", which, str(port)], cwd=ROOT)
     try:
-        _wait_for(port, process)
+        wait_for(port, process)
         yield
     finally:
         process.terminate()
         process.wait()
 
 
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + SECONDS_TO_START
     while time.monotonic() < deadline and process.poll() is None:
         try:
@@ -91,4 +91,4 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
             time.sleep(0.05)
         else:
             return
-    raise RuntimeError(f"benchmarks.echo does not listen on port {port}.")
+    raise RuntimeError(f"Nothing listens on port {port}.")

@@ -7,7 +7,7 @@ from threading import Thread
 
 import pytest
 
-from benchmarks import permission, tool_calls
+from benchmarks import client_reading, export, ingest, observations, permission, tool_calls
 from benchmarks.load import WrongAnswerError, generator, request
 
 ROWS = [
@@ -18,12 +18,29 @@ ROWS = [
     tool_calls.NOTHING,
     tool_calls.ECHO,
     tool_calls.LIST_STUDIES,
+    ingest.BARE,
+    ingest.HTTP,
+    ingest.REPLAY,
+    ingest.MEMORY,
+    observations.SMALL,
+    observations.LARGE,
+    observations.BARE,
+    observations.FIRST,
+    observations.DEEP,
+    observations.PATIENT,
+    observations.STUDY,
+    client_reading.FILES,
+    client_reading.EXCHANGE,
+    export.COPY,
+    export.EXPORT,
 ]
+GOALS = [*permission.GOALS, *tool_calls.GOALS, *ingest.GOALS, export.EXPORT]
+LIMITS = [*ingest.LIMITS, *observations.LIMITS, *client_reading.LIMITS]
 
 
 @pytest.fixture(scope="module")
 def printed() -> str:
-    command = [sys.executable, "-m", "benchmarks", "--rounds", "1", "--seconds", "0.05"]
+    command = [sys.executable, "-m", "benchmarks", "--rounds", "1", "--seconds", "0.05", "--rows", "4000"]
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
@@ -33,9 +50,11 @@ def test_every_benchmark_prints_its_rows(printed: str, row: str) -> None:
 
 
 def test_every_goal_is_printed_with_its_verdict(printed: str) -> None:
-    verdicts = [line for line in printed.splitlines() if "at least" in line]
-    assert len(verdicts) == len(permission.GOALS) + len(tool_calls.GOALS)
-    assert all("met" in line or "missed" in line for line in verdicts)
+    lines = printed.splitlines()
+    for words, expected in (("at least", GOALS), ("at most", LIMITS)):
+        verdicts = [line for line in lines if words in line]
+        assert len(verdicts) == len(expected)
+        assert all("met" in line or "missed" in line for line in verdicts)
 
 
 def test_an_answer_that_is_no_success_is_refused_and_not_measured() -> None:
