@@ -141,6 +141,10 @@ def test_a_fault_is_told_with_its_place_and_what_would_be_right_and_never_with_t
     assert "secret" not in str(refused.value)
 
 
+def test_a_header_may_name_another_version_than_the_code_whose_schema_decides():
+    assert check(changed("header.schema_id.version", "3.1")) == check(GLUCOSE)
+
+
 @pytest.mark.parametrize("point", [None, [], "text", 1, {}])
 def test_what_is_no_data_point_is_refused(point):
     with pytest.raises(InvalidInput):
