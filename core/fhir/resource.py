@@ -35,7 +35,8 @@ class ResourceType:
     default_sort: ClassVar[str] = "_id"
     max_page: ClassVar[int] = 1_000
     same_for_everybody: ClassVar[bool] = True
-    """Whether a version reads the same for all who may read it, for as long as it stands: then a 304 is true."""
+    """Whether a version reads the same for all who may read it, for as long as it stands (names of others that are
+    displayed beside references left aside, as a weak ETag may): then a 304 is true."""
 
     def visible_to(self, principal: Principal) -> QuerySet[Any]:
         """The rows that this person may read, and no more: conditions are built on it."""

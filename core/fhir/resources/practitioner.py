@@ -17,6 +17,7 @@ class PractitionerType(ResourceType):
     """FHIR R5 Practitioner: the colleagues in the caller's organizations. The e-mail is the one they log in with."""
 
     name = "Practitioner"
+    same_for_everybody = False  # the e-mail is the user's, who has no versions
     history_of = Practitioner
     search_parameters = {
         "active": Fixed(definition="Practitioner-active", code="true"),
