@@ -128,7 +128,7 @@ class ObservationList(RestView):
 
 
 class ObservationDetail(RestView):
-    """An observation keeps its patient and its kind; what it was stays in its history."""
+    """PUT replaces all of it, PATCH what is sent; patient and kind stay. What it was is kept in its history."""
 
     @operation("Observation.r", answer=ObservationAnswer)
     def get(self, pk: int) -> Any:

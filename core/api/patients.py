@@ -71,7 +71,7 @@ class IdentifierBody(CamelCase):
 
 
 class PatientChanges(CamelCase):
-    """What can be changed of a patient. `identifiers`, if sent, replaces them all."""
+    """What can be changed of a patient; what is left out stays, by PUT too. `identifiers` replaces them all."""
 
     name_family = serializers.CharField(max_length=255)
     name_given = serializers.CharField(max_length=255)

@@ -351,6 +351,19 @@ def test_a_read_is_in_the_trail_with_whose_record_it_was_refused_ones_too() -> N
     ]
 
 
+def test_no_log_and_no_refusal_tells_what_was_asked_for(caplog: pytest.LogCaptureFixture) -> None:
+    megan, taken = as_("member_megan"), {"system": IDENTIFIER_SYSTEM, "value": "npl_patient_percy"}
+    body = {**NEW, "organizations": [organization_of(LIFESPAN).pk], "identifiers": [taken]}
+    refused = [
+        megan.get(URL, {"email": "percy@example.com", "cursor": "x"}),
+        megan.get(URL, {"name": "percy", "study_id": "x"}),
+        megan.get(f"{URL}/{patient_of('npl_patient_percy').pk}", {"email": "percy@example.com"}),
+        send(megan, "post", URL, body),
+    ]
+    assert [answer.status_code for answer in refused] == [400, 400, 404, 409]
+    assert "percy" not in "".join([caplog.text, *(answer.content.decode() for answer in refused)])
+
+
 @pytest.mark.parametrize(
     ("scope", "method", "status"),
     [
