@@ -1,10 +1,11 @@
 """Observations by id, for an export: each once and in flat memory, rights looked up for each part of it anew."""
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
-from django.db import connection, transaction
+from django.db import connection
 
 from core.models.observation_pages import Row
 from core.policy.permissions import Permission
@@ -15,26 +16,31 @@ from core.sql import statement
 _AFTER = statement("observations_after")
 _STILL_READABLE = statement("observations_still_readable")
 FETCH = 500
+_ESCAPED = re.compile(r"\\(.)")
+_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+"""PostgreSQL, COPY, "Text Format"; any other character stands for itself."""
 
 
-def rows_after(
+def read_after(
     principal: Principal,
+    take: Callable[[list[Row]], bool],
     *,
     after: int,
     upto: int,
     limit: int,
     since: datetime | None = None,
     study_id: int | None = None,
-) -> Iterator[list[Row]]:
-    """The next at most `limit` observations by id, up to `upto`, that the caller may read now; through the study.
+) -> None:
+    """Hand `take` the next at most `limit` observations by id, up to `upto`, that the caller may read now.
 
-    They come in parts, because one can have megabytes; all parts are of one snapshot.
+    Through the study, when one is given. They come some hundreds at a time, all of one snapshot, while the database
+    makes the next ones; when `take` says that it has enough, the rest is left out.
     """
     given = {**_caller(principal, study_id), "after": after, "upto": upto, "since": since, "limit": limit}
-    with transaction.atomic(), connection.chunked_cursor() as cursor:
-        cursor.execute(_AFTER, given)
-        while rows := cursor.fetchmany(FETCH):
-            yield [Row._make(row) for row in rows]
+    copied = _Copied(take)
+    with connection.cursor() as cursor:
+        cursor.copy_expert(cursor.mogrify(_AFTER, given), copied)
+    copied.hand_over()
 
 
 def still_readable(principal: Principal, ids: Iterable[int], *, study_id: int | None = None) -> dict[int, int]:
@@ -50,3 +56,52 @@ def _caller(principal: Principal, study_id: int | None) -> dict[str, Any]:
         "roles": roles_granting(Permission.OBSERVATION_READ),
         "studies": None if study_id is None else [study_id],
     }
+
+
+class _Copied:
+    """What psycopg2 writes the lines of a COPY to, one by one."""
+
+    def __init__(self, take: Callable[[list[Row]], bool]) -> None:
+        self._take, self._rows, self._has_enough = take, list[Row](), False
+
+    def write(self, line: bytes) -> None:
+        if self._has_enough:
+            return
+        self._rows.append(_row(line))
+        if len(self._rows) == FETCH:
+            self.hand_over()
+
+    def hand_over(self) -> None:
+        if self._rows and not self._has_enough:
+            self._has_enough = self._take(self._rows)
+            self._rows = []
+
+
+def _row(line: bytes) -> Row:
+    """A row of the view `observation_row` from its line."""
+    fields = line.decode()[:-1].split("\t")
+    return Row._make([parse(field) for parse, field in zip(_PARSERS, fields, strict=True)])
+
+
+def _text(field: str) -> str:
+    return _ESCAPED.sub(_escaped, field) if "\\" in field else field
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return _ESCAPES.get(match[1], match[1])
+
+
+def _or_null(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    return lambda field: None if field == "\\N" else parse(field)
+
+
+_PARSE: dict[Any, Callable[[str], Any]] = {
+    int: int,
+    float: float,
+    str: _text,
+    datetime: datetime.fromisoformat,
+}
+_PARSERS = [
+    _PARSE[type_] if type_ in _PARSE else _or_null(_PARSE[get_args(type_)[0]]) for type_ in get_type_hints(Row).values()
+]
+"""By column: what its type says, or null."""

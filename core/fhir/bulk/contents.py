@@ -1,7 +1,9 @@
 """What an export holds of each type, and what of it is handed out: rights are asked for both times."""
 
 import gzip
+import zlib
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import compress
 from types import MappingProxyType
@@ -13,11 +15,14 @@ from django.db.models import Max, Q, QuerySet
 from core.fhir.observation_render import render
 from core.fhir.registry import TYPES
 from core.models import BulkFile, BulkJob, Observation, StudyPatient
-from core.models.observation_export import rows_after, still_readable
+from core.models.observation_export import read_after, still_readable
+from core.models.observation_pages import Row
 from core.policy.principal import Principal
 
 MOST_BYTES = 8 * 2**20
 """Of a file before it is compressed, but for the one line that passes it."""
+GZIP = 31
+"""Of zlib: the largest window, and the header of gzip (RFC 1952)."""
 GZIP_LEVEL = 1
 """Ten times smaller already, and faster than the database is."""
 
@@ -53,22 +58,18 @@ class Observations:
         return Observation.objects.aggregate(newest=Max("pk"))["newest"] or 0
 
     def next_file(self, principal: Principal, job: BulkJob, *, after: int, upto: int) -> BulkFile | None:
-        keys, patient_ids, lines, size = [], set(), [], 0
-        for rows in rows_after(
-            principal, after=after, upto=upto, limit=self.LINES, since=job.since, study_id=job.study_id
-        ):
-            for row, resource in zip(rows, render(rows), strict=True):
-                line = orjson.dumps(resource, option=orjson.OPT_APPEND_NEWLINE)
-                keys.append(row.id)
-                patient_ids.add(row.patient_id)
-                lines.append(line)
-                size += len(line)
-            if size > MOST_BYTES:
-                break
-        if not keys:
-            return None
-        content = gzip.compress(b"".join(lines), GZIP_LEVEL)
-        return BulkFile(keys=keys, patient_ids=sorted(patient_ids), content=content)
+        with ThreadPoolExecutor(1) as beside:
+            made = _Lines(beside)
+            read_after(
+                principal,
+                made.take,
+                after=after,
+                upto=upto,
+                limit=self.LINES,
+                since=job.since,
+                study_id=job.study_id,
+            )
+            return made.file() if made.keys else None
 
     def handed_out(self, principal: Principal, file: BulkFile, *, gzip_accepted: bool) -> HandedOut:
         readable = still_readable(principal, file.keys, study_id=file.job.study_id)
@@ -77,6 +78,32 @@ class Observations:
             return HandedOut(bytes(file.content), patient_ids, is_gzip=True)
         lines = gzip.decompress(file.content).splitlines(keepends=True)
         return HandedOut(b"".join(compress(lines, (key in readable for key in file.keys))), patient_ids)
+
+
+class _Lines:
+    """Observations as gzip of NDJSON, which another thread compresses while the next ones are read and rendered."""
+
+    def __init__(self, beside: Executor) -> None:
+        self.keys: list[int] = []
+        self._patient_ids: set[int] = set()
+        self._size = 0
+        self._gzip = zlib.compressobj(GZIP_LEVEL, wbits=GZIP)
+        self._beside = beside
+        self._parts: list[Future[bytes]] = []
+
+    def take(self, rows: list[Row]) -> bool:
+        """Whether they are enough for a file."""
+        self.keys += [row.id for row in rows]
+        self._patient_ids.update(row.patient_id for row in rows)
+        text = b"".join(orjson.dumps(resource, option=orjson.OPT_APPEND_NEWLINE) for resource in render(rows))
+        self._size += len(text)
+        self._parts.append(self._beside.submit(self._gzip.compress, text))
+        return self._size > MOST_BYTES
+
+    def file(self) -> BulkFile:
+        parts = [*self._parts, self._beside.submit(self._gzip.flush)]
+        content = b"".join(part.result() for part in parts)
+        return BulkFile(keys=self.keys, patient_ids=sorted(self._patient_ids), content=content)
 
 
 class Resources:
