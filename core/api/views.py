@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import NotFound
+from rest_framework.fields import empty
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer, Serializer
@@ -22,7 +23,7 @@ from core.authentication.door import DoorView
 from core.policy.errors import InvalidInput
 
 DOOR = "rest"
-_REFUSALS = (400, 401, 403, 404, 406, 409, 415, 429, 503)
+_REFUSALS = (400, 401, 403, 404, 405, 406, 409, 415, 429, 503)
 
 AnySerializer = type[BaseSerializer[Any]]
 
@@ -129,7 +130,11 @@ class RestView(DoorView):
         """What was sent, validated, with Python's names."""
         if given is None:
             raise InvalidInput("The body is null: send a JSON object.")
-        reader = serializer(data=given, partial=partial, context={"view": self})
+        reader: Any = serializer(data=given, partial=partial, context={"view": self})
+        if reader.partial:  # of the body alone: DRF would also let the parts of what is inside be left out
+            reader.partial = False
+            for field in reader.fields.values():
+                field.required, field.default = False, empty
         reader.is_valid(raise_exception=True)
         validated: dict[str, Any] = reader.validated_data
         return validated

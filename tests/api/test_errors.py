@@ -134,6 +134,15 @@ def test_a_fault_deep_in_a_body_is_named_with_its_place(mary: Client, organizati
     assert (answer.status_code, detail(answer)) == (400, "identifiers[1].value: This field is required.")
 
 
+def test_a_patch_leaves_out_members_of_the_body_and_no_part_of_what_is_in_one(mary: Client) -> None:
+    new = {"nameFamily": "A", "nameGiven": "B", "organizations": [Organization.objects.get().pk]}
+    patient = mary.post("/api/v1/patients", orjson.dumps(new), content_type=JSON).json()["id"]
+    body = orjson.dumps({"identifiers": [{"system": "s"}]})
+    answer = mary.patch(f"/api/v1/patients/{patient}", body, content_type=JSON)
+    assert (answer.status_code, detail(answer)) == (400, "identifiers[0].value: This field is required.")
+    assert mary.patch(f"/api/v1/patients/{patient}", b"{}", content_type=JSON).status_code == 200
+
+
 @pytest.mark.parametrize("content_type", ["text/xml", "application/x-www-form-urlencoded", "multipart/form-data"])
 def test_a_body_that_is_no_json_is_415(mary: Client, content_type: str) -> None:
     answer = mary.generic("POST", "/api/v1/organizations", b"<a/>", content_type=content_type)
