@@ -6,7 +6,7 @@ from typing import Any
 
 from core.fhir.errors import Issue, Resource
 from core.fhir.registry import TYPES, type_named
-from core.fhir.resource import ResourceType
+from core.fhir.resource import ResourceType, integer_id
 from core.fhir.search.bundle import entry, link, outcome_entry, searchset
 from core.fhir.search.includes import included, parse_include
 from core.fhir.search.query import Page, Search, parse
@@ -17,10 +17,12 @@ from core.policy.scopes import check_scope
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A Bundle, and whose data is in it."""
+    """A Bundle, whose data is in it, and for the audit trail by what and through which study it was asked for."""
 
     bundle: Resource
     patient_ids: set[int] = field(default_factory=set)
+    parameters: tuple[str, ...] = ()
+    study_id: int | None = None
 
 
 def search(
@@ -56,7 +58,12 @@ def search(
     ]
     links = _links(asked, page, path or type_.name)
     outcome = [outcome_entry(shown.issues)] if shown.issues else []
-    return Found(searchset(links, [*shown.entries, *outcome], _total(asked, page)), shown.patient_ids)
+    return Found(
+        searchset(links, [*shown.entries, *outcome], _total(asked, page)),
+        shown.patient_ids,
+        tuple(sorted({name for name, _ in asked.criteria})),
+        _study_id(asked),
+    )
 
 
 @dataclass(slots=True)
@@ -73,6 +80,16 @@ class Shown:
         for row, resource in zip(rows, type_.render(rows, self.principal), strict=True):
             self.entries.append(entry(type_.url_of(row), self.subset.of(type_.name, resource), mode))
             self.patient_ids.update(type_.patient_ids(row))
+
+
+def _study_id(asked: Search) -> int | None:
+    """The one study whose members, or whose data, were asked for."""
+    named = {
+        integer_id(value)
+        for name, value in asked.criteria
+        if name.endswith((":Group:member:_id", ":_group:member:_id"))
+    }
+    return named.pop() if len(named) == 1 else None
 
 
 def _links(asked: Search, page: Page, path: str) -> list[Resource]:

@@ -34,7 +34,9 @@ class Searches(FhirView):
         return Preference.of(self.request.headers.get("Prefer", "")).handling == "strict"
 
     def answer_found(self, found: Found) -> Response:
-        self.touched(found.patient_ids)
+        self.touched(found.patient_ids, study_id=found.study_id)
+        if found.parameters:
+            self.detail = {"parameters": found.parameters}  # their names: values can be names of people
         bundle = found.bundle
         if self.asked_for_fhir and not bundle["entry"]:
             bundle = {name: value for name, value in bundle.items() if name != "entry"}

@@ -105,6 +105,7 @@ def test_the_audit_row_of_a_search_names_the_patients_of_its_page():
     event = AuditEvent.objects.latest("pk")
     assert (event.action, event.outcome) == ("search-type Patient", "success")
     assert event.patient_ids == [int(id_) for id_ in members]
+    assert (event.study_id, event.detail) == (study.pk, {"parameters": ["_has:Group:member:_id"]})
 
 
 def test_a_search_of_a_type_that_is_not_served_is_not_found():
@@ -200,6 +201,13 @@ def test_elements_leave_the_mandatory_ones_and_say_that_they_are_a_part():
     [entry] = search("viewer_victor", "Group", {"_elements": "name", "_count": 1}).json()["entry"]
     assert set(entry["resource"]) == {"resourceType", "id", "meta", "name", "type", "membership"}
     assert entry["resource"]["meta"]["tag"][0]["code"] == "SUBSETTED"
+
+
+@pytest.mark.parametrize("spelling", ["Group.name", "name.part", " name , quantity.x"])
+def test_elements_can_be_spelled_with_their_type_or_their_parts(spelling):
+    [entry] = search("viewer_victor", "Group", {"_elements": spelling, "_count": 1}).json()["entry"]
+    assert "name" in entry["resource"]
+    assert "description" not in entry["resource"]
 
 
 def test_a_summary_leaves_out_the_members_of_a_group():

@@ -97,7 +97,11 @@ class ObservationType(ResourceType):
             system_column="system",
             within=Within(rows=_identifiers, owner="observation_id"),
         ),
-        "patient": Reference(definition="clinical-patient", targets={"Patient": Target(column="patient_id")}),
+        "patient": Reference(
+            definition="clinical-patient",
+            documentation="patient._has:Group:member:_id finds what was shared with a study.",
+            targets={"Patient": Target(column="patient_id")},
+        ),
         "status": Token(definition="Observation-status", code="status", system=_STATUS),
         "subject": Reference(definition="Observation-subject", targets={"Patient": Target(column="patient_id")}),
         "component-value-quantity": Quantity(

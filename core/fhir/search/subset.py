@@ -30,7 +30,7 @@ class Subset:
         if summary not in SUMMARIES:
             sentence = f"_summary must be one of {', '.join(SUMMARIES)}."
             raise InvalidResource(Issue("value", sentence, "_summary"))
-        return cls(summary, frozenset(name.strip().split(".")[-1] for name in elements.split(",") if name.strip()))
+        return cls(summary, frozenset(_element(name.strip()) for name in elements.split(",") if name.strip()))
 
     def of(self, type_name: str, resource: Any) -> Any:
         """The part of a rendered resource, marked as one."""
@@ -55,6 +55,12 @@ class Subset:
             case "data":
                 return not self.elements and element != "text"
         return False
+
+
+def _element(name: str) -> str:
+    """`name` of `name`, `Patient.name` and `name.family`: parts of elements are not left out."""
+    first, _, rest = name.partition(".")
+    return rest.partition(".")[0] if first[:1].isupper() else first
 
 
 @cache
