@@ -17,7 +17,7 @@ from core.actions.ingest import Upload
 from core.fhir.door import BASE
 from core.fhir.errors import InvalidResource, Issue, Resource, Unprocessable
 from core.fhir.resource import MAX_ID
-from core.fhir.search.values import moments
+from core.fhir.search.values import Range, moments
 from core.fhir.structure import check_structure
 from core.models import Observation
 from core.models.code import IEEE_1752, OPEN_MHEALTH
@@ -202,9 +202,24 @@ def _check_time(resource: Resource, data_point: Any, at: str) -> None:
         return  # no valid data point: the schemas say how
     for place, text in said.items():
         moment = frame.end if place.endswith(".end") else frame.start
-        wanted = moments(text)
+        wanted = _range(text, place)
         if moment is None or not wanted.start <= moment < wanted.end:
             raise _unprocessable("business-rule", f"{place} is another time than that of the data point.", place)
+
+
+def _range(text: str, place: str) -> Range:
+    try:
+        return moments(text)
+    except ValueError as error:
+        raise InvalidResource(Issue("value", f"{place} {error}", place)) from None
+
+
+def _range(text: Any, place: str) -> Range:
+    """The models of R5 also take numbers."""
+    try:
+        return moments(text if isinstance(text, str) else "")
+    except ValueError as error:
+        raise InvalidResource(Issue("value", f"{place} {error}", place)) from None
 
 
 def _unprocessable(code: str, sentence: str, place: str) -> Unprocessable:
