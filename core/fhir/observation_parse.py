@@ -207,13 +207,6 @@ def _check_time(resource: Resource, data_point: Any, at: str) -> None:
             raise _unprocessable("business-rule", f"{place} is another time than that of the data point.", place)
 
 
-def _range(text: str, place: str) -> Range:
-    try:
-        return moments(text)
-    except ValueError as error:
-        raise InvalidResource(Issue("value", f"{place} {error}", place)) from None
-
-
 def _range(text: Any, place: str) -> Range:
     """The models of R5 also take numbers."""
     try:
