@@ -10,6 +10,8 @@ from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
+from core.nesting import nests_too_deep
+
 FHIR_JSON = "application/fhir+json"
 JSON = "application/json"
 JSON_PATCH = "application/json-patch+json"
@@ -45,6 +47,8 @@ class FhirParser(BaseParser):
             value = orjson.loads(body)
         except orjson.JSONDecodeError as error:
             raise ParseError(f"The body is not JSON: {error.msg}, line {error.lineno} column {error.colno}.") from error
+        if nests_too_deep(value):
+            raise ParseError("The body nests deeper than any resource does.")
         if b"\\u0000" in body and _holds_nul(value):
             raise ParseError("The body holds the character NUL (\\u0000), which cannot be kept: leave it out.")
         return value

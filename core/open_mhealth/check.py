@@ -7,6 +7,7 @@ from typing import Any
 
 from jsonschema_rs import ValidationError, ValidationErrorKind
 
+from core.nesting import nests_too_deep
 from core.open_mhealth.schemas import HEADER, has_schema, validator
 from core.open_mhealth.time_frame import TimeFrame, effective_time
 from core.policy.errors import InvalidInput
@@ -27,6 +28,8 @@ def check_data_point(code: str, data_point: Any, *, now: datetime) -> TimeFrame:
     """
     if not isinstance(data_point, Mapping):
         raise InvalidInput("A data point is an object with a header and a body.")
+    if nests_too_deep(data_point):
+        raise InvalidInput("The data point nests deeper than any does.")
     header, body = data_point.get("header"), data_point.get("body")
     _refuse_what_does_not_fit(HEADER, header, "header")
     if code.startswith(_STANDARDS):

@@ -80,3 +80,24 @@ def test_what_nests_too_deep_is_refused():
 def test_anything_is_either_passed_or_refused(elements):
     with suppress(InvalidResource):
         check_structure(patient(**elements), "Patient")
+
+
+@pytest.mark.parametrize(
+    ("elements", "expression"),
+    [
+        ({"birthDate": 0}, "Patient.birthDate"),
+        ({"active": "true"}, "Patient.active"),
+        ({"multipleBirthInteger": "5"}, "Patient.multipleBirthInteger"),
+        ({"name": ['{"family": "Lovell"}']}, "Patient.name[0]"),
+        ({"contained": [{"resourceType": 5}]}, "Patient.contained[0].resourceType"),
+        ({"contained": [{"resourceType": "Nothing"}]}, "Patient.contained[0].resourceType"),
+        ({"contained": [{"resourceType": "HumanName"}]}, "Patient.contained[0].resourceType"),
+        ({"contained": [{"id": "a"}]}, "Patient.contained[0]"),
+        ({"_birthDate": 5}, "Patient._birthDate"),
+        ({"name": [{"resourceType": 5}]}, "Patient.name[0].resourceType"),
+    ],
+)
+def test_what_the_models_would_turn_into_something_else_is_refused(elements, expression):
+    with pytest.raises(InvalidResource) as refused:
+        check_structure({"resourceType": "Patient", **elements}, "Patient")
+    assert refused.value.issues[0].expression == expression

@@ -4,7 +4,7 @@ from core.actions.patients import delete_patient, register_patient, update_patie
 from core.fhir.errors import Issue, Resource, Unprocessable
 from core.fhir.writes import parts
 from core.fhir.writes.writer import DOOR, Writer
-from core.models import Organization, Patient, PatientOrganization
+from core.models import Organization, Patient, PatientIdentifier, PatientOrganization
 from core.models.fetch import fetch
 from core.policy.permissions import Permission
 from core.policy.principal import Principal
@@ -24,7 +24,7 @@ class PatientWriter(Writer):
             actor=principal,
             door=DOOR,
             organizations=[fetch(Organization.objects.all(), organization_id, principal, Permission.PATIENT_MANAGE)],
-            identifiers=parts.identifiers_of(resource.get("identifier", [])),
+            identifiers=_identifiers(resource),
             **_columns(resource),
         )
         return str(patient.pk)
@@ -36,12 +36,19 @@ class PatientWriter(Writer):
             door=DOOR,
             patient=fetch(Patient.objects.all(), row.pk, principal, Permission.PATIENT_MANAGE),
             changes=_columns(resource),
-            identifiers=parts.identifiers_of(resource.get("identifier", [])),
+            identifiers=_identifiers(resource),
         )
 
     def delete(self, principal: Principal, row: Patient) -> None:
         patient = fetch(Patient.objects.all(), row.pk, principal, Permission.PATIENT_MANAGE)
         delete_patient(actor=principal, door=DOOR, patient=patient)
+
+
+def _identifiers(resource: Resource) -> list[tuple[str, str]]:
+    pairs = parts.identifiers_of(resource.get("identifier", []))
+    for system, value in pairs:
+        parts.fitting(PatientIdentifier, "Patient.identifier", {"system": system, "value": value})
+    return pairs
 
 
 def _check_stays(principal: Principal, row: Patient, resource: Resource) -> None:
