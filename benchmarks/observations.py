@@ -103,7 +103,7 @@ def _deep(measured: Measured, generator: Generator, query: str) -> Request:
 @contextmanager
 def bare_django(measured: Measured, file: str) -> Iterator[int]:
     [port] = free_ports(1)
-    command = [sys.executable, "-m", "benchmarks.bare_django", str(port), file]
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.bare_django", str(port), file]
     process = subprocess.Popen(command, cwd=ROOT, env=measured.exchange.environment)
     try:
         wait_for(port, process)
