@@ -11,8 +11,10 @@ from core.fhir.elements import OUR_CODES, coded, instant, reference
 from core.fhir.errors import Resource
 from core.fhir.resource import ResourceType
 from core.fhir.resources.people import PEOPLE, clients, users
-from core.fhir.search.parameters import NOTHING, Context, Date, Token
+from core.fhir.search.dates import Date
+from core.fhir.search.parameters import NOTHING, Context
 from core.fhir.search.references import Reference, Target
+from core.fhir.search.tokens import Token
 from core.fhir.search.values import token
 from core.models import AuditEvent
 from core.models.audit_reach import AuditReach

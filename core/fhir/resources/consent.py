@@ -10,8 +10,9 @@ from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Subquery
 from core.fhir.elements import OUR_DEFINITIONS, coded, instant, kind_of_data, reference, resource
 from core.fhir.errors import Resource
 from core.fhir.resource import ResourceType, integer_id
-from core.fhir.search.parameters import Date, Fixed
+from core.fhir.search.dates import Date
 from core.fhir.search.references import Reference, Target
+from core.fhir.search.tokens import Fixed
 from core.models import CodeableConcept, ConsentHistory, StudyPatient, StudyPatientScopeConsent
 from core.policy.permissions import Permission
 from core.policy.principal import Principal

@@ -5,7 +5,8 @@ from django.db.models import QuerySet
 from core.fhir.elements import OUR_CODES, coded, kind_of_data, resource
 from core.fhir.errors import Resource
 from core.fhir.resource import ResourceType
-from core.fhir.search.parameters import Fixed, String, Token, Within
+from core.fhir.search.parameters import String, Within
+from core.fhir.search.tokens import Fixed, Token
 from core.models import DataSource, DataSourceSupportedScope
 from core.policy.principal import Principal
 

@@ -11,9 +11,11 @@ from core.fhir.observation_kinds import CATEGORY, KINDS, name_of
 from core.fhir.observation_render import render
 from core.fhir.observation_search import STUDY_CHAINS, page_of, which_of
 from core.fhir.resource import ResourceType
-from core.fhir.search.parameters import Context, Date, Quantity, Token, Uri, Within
+from core.fhir.search.dates import Date
+from core.fhir.search.parameters import Context, Quantity, Uri, Within
 from core.fhir.search.query import Page, Search
 from core.fhir.search.references import Reference, Target
+from core.fhir.search.tokens import Token
 from core.fhir.search.values import unescape
 from core.models import (
     CodeableConcept,

@@ -5,8 +5,9 @@ from django.db.models import QuerySet
 from core.fhir.elements import coded, reference, resource
 from core.fhir.errors import Resource
 from core.fhir.resource import ResourceType
-from core.fhir.search.parameters import Fixed, String, Token
+from core.fhir.search.parameters import String
 from core.fhir.search.references import Reference, Target
+from core.fhir.search.tokens import Fixed, Token
 from core.models import Organization
 from core.policy.principal import Principal
 

@@ -6,8 +6,10 @@ from django.db.models import QuerySet
 from core.fhir.elements import OUR_DEFINITIONS, human_name, reference, resource, telecom
 from core.fhir.errors import Resource
 from core.fhir.resource import ResourceType
-from core.fhir.search.parameters import Day, Fixed, String, Telecom, Token, Within
+from core.fhir.search.dates import Day
+from core.fhir.search.parameters import String, Within
 from core.fhir.search.references import Reference, Target
+from core.fhir.search.tokens import Fixed, Telecom, Token
 from core.models import Patient, PatientIdentifier, PatientOrganization
 from core.policy.principal import Principal
 

@@ -5,8 +5,9 @@ from django.db.models import QuerySet
 from core.fhir.elements import OUR_CODES, coded, human_name, reference, resource, telecom
 from core.fhir.errors import Resource
 from core.fhir.resource import ResourceType
-from core.fhir.search.parameters import Fixed, String, Telecom, Token
+from core.fhir.search.parameters import String
 from core.fhir.search.references import Reference, Target
+from core.fhir.search.tokens import Fixed, Telecom, Token
 from core.models import Practitioner, PractitionerOrganization
 from core.policy.principal import Principal
 

@@ -8,7 +8,8 @@ from core.fhir.elements import instant, reference
 from core.fhir.errors import Resource
 from core.fhir.resource import ResourceType
 from core.fhir.resources.people import PEOPLE, clients, users
-from core.fhir.search.parameters import Date, Within
+from core.fhir.search.dates import Date
+from core.fhir.search.parameters import Within
 from core.fhir.search.references import Reference, Target
 from core.models import Ingest, Observation
 from core.policy.principal import Principal

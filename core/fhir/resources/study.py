@@ -9,8 +9,9 @@ from django.db.models import QuerySet
 from core.fhir.elements import coded, instant, kind_of_data, reference, resource
 from core.fhir.errors import Resource
 from core.fhir.resource import ResourceType
-from core.fhir.search.parameters import Fixed, String, Token, Within
+from core.fhir.search.parameters import String, Within
 from core.fhir.search.references import Reference, Target
+from core.fhir.search.tokens import Fixed, Token
 from core.models import Study, StudyPatient, StudyScopeRequest
 from core.policy.principal import Principal
 

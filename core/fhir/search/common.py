@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 
-from core.fhir.search.parameters import Absent, Date, Id, Labels, Profiles, SearchParameter
+from core.fhir.search.dates import Date
+from core.fhir.search.parameters import SearchParameter
+from core.fhir.search.tokens import Absent, Id, Labels, Profiles
 
 
 def common(updated: str, *, has_extra: bool) -> Mapping[str, SearchParameter]:

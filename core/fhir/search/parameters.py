@@ -1,17 +1,16 @@
-"""The kinds of search parameters (FHIR R5 search.html#ptypes): what a value means, as a condition on rows.
+"""What a search parameter is (FHIR R5 search.html#ptypes): the meaning of a value, as a condition on rows.
 
+Here are the common part and the kinds of text and numbers; tokens.py, dates.py and references.py have the others.
 A parameter names columns of its type's rows; or, with `within`, of rows of which each of these has several.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
 from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.db.models import CharField, F, Q, QuerySet, TextField, Transform, Value
-from django.db.models.functions import Coalesce
+from django.db.models import CharField, F, Q, QuerySet, TextField, Transform
 
 from core.fhir.errors import InvalidResource, Issue
 from core.fhir.search import values
@@ -69,7 +68,7 @@ class SearchParameter:
     def condition(self, given: Iterable[str], modifier: str, context: Context) -> Q:
         """The rows that fit one of the values (a comma is OR). Raises ValueError with a sentence."""
         if modifier == "missing":
-            is_missing = _boolean(list(given))
+            is_missing = is_true(list(given))
             present = self.lifted(self.present(), context)
             return ~present if is_missing else present
         plain = "" if modifier == "not" else modifier
@@ -97,81 +96,6 @@ class SearchParameter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Token(SearchParameter):
-    """search.html#token. `code` is a column, `system` a fixed URI, `system_column` where rows have their own."""
-
-    kind = "token"
-    modifiers = frozenset({"missing", "not", "text"})
-    code: str
-    system: str = ""
-    system_column: str = ""
-    text: str = ""
-    """The column of the words that `:text` looks at."""
-    ignore_case: bool = False
-    names: Mapping[str, str] | None = None
-    """FHIR's code -> what the column holds, where that differs."""
-
-    def one(self, value: str, modifier: str, context: Context) -> Q:
-        if modifier == "text":
-            return Q(**{f"{self.text or self.code}__plain__contains": values.unescape(value)})
-        wanted = values.token(value)
-        found = EVERYTHING if wanted.system is None else self._of_system(wanted.system)
-        if not wanted.code:
-            return found & self.present()
-        if self.names is not None and wanted.code not in self.names:
-            return NOTHING
-        code = self.names[wanted.code] if self.names else wanted.code
-        return found & Q(**{f"{self.code}__iexact" if self.ignore_case else self.code: code})
-
-    def _of_system(self, system: str) -> Q:
-        if self.system_column:
-            return Q(**{self.system_column: system})
-        return EVERYTHING if system == self.system else NOTHING
-
-    def present(self) -> Q:
-        return Q(**{f"{self.code}__isnull": False}) & ~Q(**{self.code: ""})
-
-    def order(self) -> list[Any]:
-        return [F(self.code)] if self.within is None else []
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Telecom(SearchParameter):
-    """A ContactPoint: `columns` by its system."""
-
-    kind = "token"
-    modifiers = frozenset({"missing", "not"})
-    columns: Mapping[str, str]
-
-    def one(self, value: str, modifier: str, context: Context) -> Q:
-        wanted = values.token(value)
-        columns = [column for system, column in self.columns.items() if wanted.system in (None, system)]
-        named = {"iexact": wanted.code} if wanted.code else {"gt": ""}
-        return reduce(or_, (Q(**{f"{c}__{lookup}": v}) for c in columns for lookup, v in named.items()), NOTHING)
-
-    def present(self) -> Q:
-        return reduce(or_, (Q(**{f"{column}__gt": ""}) for column in self.columns.values()))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fixed(SearchParameter):
-    """A token that all rows have, because it is not theirs to choose: `active`, or a status."""
-
-    kind = "token"
-    modifiers = frozenset({"missing", "not"})
-    code: str
-    system: str = ""
-
-    def one(self, value: str, modifier: str, context: Context) -> Q:
-        wanted = values.token(value)
-        fits = wanted.system in (None, self.system) and wanted.code in ("", self.code)
-        return EVERYTHING if fits else NOTHING
-
-    def present(self) -> Q:
-        return EVERYTHING
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class String(SearchParameter):
     """search.html#string: what one of the columns begins with, without regard to case and accents."""
 
@@ -189,82 +113,6 @@ class String(SearchParameter):
 
     def order(self) -> list[Any]:
         return [F(f"{column}__plain") for column in self.columns]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Date(SearchParameter):
-    """search.html#date. With `end` rows hold from one moment to another; without a value there it is the one moment."""
-
-    kind = "date"
-    modifiers = frozenset({"missing"})
-    start: str
-    end: str = ""
-
-    def one(self, value: str, modifier: str, context: Context) -> Q:
-        prefix, rest = values.prefixed(value)
-        wanted = values.moments(rest)
-        begins_in = self._start(gte=wanted.start)
-        match prefix:
-            case "eq":
-                return begins_in & self._ends_before(wanted.end)
-            case "ne":
-                return self.present() & ~(begins_in & self._ends_before(wanted.end))
-            case "gt":
-                return self._lasts_until(wanted.end)
-            case "ge":
-                return self._lasts_until(wanted.start)
-            case "lt":
-                return self._start(lt=wanted.start)
-            case "le":
-                return self._start(lt=wanted.end)
-            case "sa":
-                return self._start(gte=wanted.end)
-            case "eb":
-                return self._ends_before(wanted.start)
-        about = wanted.about(datetime.now(UTC))
-        return self._start(lt=about.end) & self._lasts_until(about.start)
-
-    def _start(self, **compared: datetime) -> Q:
-        return Q(**{f"{self.start}__{lookup}": moment for lookup, moment in compared.items()})
-
-    def _lasts_until(self, moment: datetime) -> Q:
-        begun_later = self._start(gte=moment)
-        return begun_later | Q(**{f"{self.end}__gte": moment}) if self.end else begun_later
-
-    def _ends_before(self, moment: datetime) -> Q:
-        begun_before = self._start(lt=moment)
-        if not self.end:
-            return begun_before
-        return begun_before & (Q(**{f"{self.end}__lt": moment}) | Q(**{f"{self.end}__isnull": True}))
-
-    def present(self) -> Q:
-        return Q(**{f"{self.start}__isnull": False})
-
-    def order(self) -> list[Any]:
-        return [F(self.start)]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Day(Date):
-    """A column without a time: it holds from midnight to midnight, UTC."""
-
-    def _start(self, **compared: datetime) -> Q:
-        """A day begins before a moment within it, not before its own midnight."""
-        return Q(**{f"{self.start}__{lookup}": _first_day_from(moment) for lookup, moment in compared.items()})
-
-    def _lasts_until(self, moment: datetime) -> Q:
-        return Q(**{f"{self.start}__gte": moment.date()})
-
-    def _ends_before(self, moment: datetime) -> Q:
-        return Q(**{f"{self.start}__lt": moment.date()})
-
-    def order(self) -> list[Any]:
-        return [Coalesce(F(self.start), Value(date.max))]  # what nobody knows comes last
-
-
-def _first_day_from(moment: datetime) -> date:
-    is_midnight = moment.timetz() == time(tzinfo=UTC)
-    return moment.date() if is_midnight or moment.date() == date.max else moment.date() + timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,75 +171,12 @@ class Uri(SearchParameter):
         return Q(**{f"{self.column}__gt": ""})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Labels(SearchParameter):
-    """Codings in an element of `meta`, as they were sent."""
-
-    kind = "token"
-    modifiers = frozenset({"missing", "not"})
-    element: str
-
-    def one(self, value: str, modifier: str, context: Context) -> Q:
-        wanted = values.token(value)
-        coding = {"system": wanted.system, "code": wanted.code}
-        return _meta_has(self.element, [{name: text for name, text in coding.items() if text}])
-
-    def present(self) -> Q:
-        return _meta_has(self.element, [{}])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Profiles(SearchParameter):
-    """`meta.profile`, as it was sent."""
-
-    kind = "reference"
-    modifiers = frozenset({"missing"})
-
-    def one(self, value: str, modifier: str, context: Context) -> Q:
-        return _meta_has("profile", [values.unescape(value)])
-
-    def present(self) -> Q:
-        return _meta_has("profile", [])
-
-
-def _meta_has(element: str, items: list[Any]) -> Q:
-    """Asked of the column as a whole, which is false, not null, where there is no such element."""
-    return Q(fhir_extra__contains={"meta": {element: items}})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Absent(SearchParameter):
-    """An element that no row here has: known, so that it is no unknown parameter, and it finds nothing."""
-
-    kind = "token"
-    modifiers = frozenset({"missing", "not", "below", "above", "text"})
-
-    def one(self, value: str, modifier: str, context: Context) -> Q:
-        return NOTHING
-
-    def present(self) -> Q:
-        return NOTHING
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Id(SearchParameter):
-    """`_id`."""
-
-    kind = "token"
-    modifiers = frozenset({"missing", "not"})
-
-    def condition(self, given: Iterable[str], modifier: str, context: Context) -> Q:
-        if modifier == "missing":
-            return NOTHING if _boolean(list(given)) else EVERYTHING
-        found = context.type_.has_id(given)
-        return ~found if modifier == "not" else found
-
-
 def malformed(name: str, sentence: str) -> InvalidResource:
     return InvalidResource(Issue("value", f"Search parameter {name}: {sentence}", name))
 
 
-def _boolean(given: list[str]) -> bool:
+def is_true(given: list[str]) -> bool:
+    """The value of `:missing`. Raises ValueError."""
     if given not in (["true"], ["false"]):
         raise ValueError("with :missing must be true or false.")
     return given == ["true"]

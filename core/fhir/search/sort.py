@@ -7,7 +7,8 @@ from typing import Any
 from django.db.models import F, Q, QuerySet
 
 from core.fhir.search.conditions import UnknownParameter
-from core.fhir.search.parameters import Context, Id
+from core.fhir.search.parameters import Context
+from core.fhir.search.tokens import Id
 
 
 @dataclass(frozen=True, slots=True)
