@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from core.fhir.search.dates import Date
 from core.fhir.search.parameters import SearchParameter
-from core.fhir.search.tokens import Absent, Id, Labels, Profiles
+from core.fhir.search.tokens import Absent, AbsentReference, AbsentUri, Id, Labels, Profiles
 
 
 def common(updated: str, *, has_extra: bool) -> Mapping[str, SearchParameter]:
@@ -12,7 +12,7 @@ def common(updated: str, *, has_extra: bool) -> Mapping[str, SearchParameter]:
     return {
         "_id": Id(definition="Resource-id"),
         "_lastUpdated": Date(definition="Resource-lastUpdated", start=updated),
-        "_source": Absent(definition="Resource-source"),
+        "_source": AbsentUri(definition="Resource-source"),
         **(_KEPT if has_extra else _ABSENT),
     }
 
@@ -22,4 +22,8 @@ _KEPT: Mapping[str, SearchParameter] = {
     "_security": Labels(definition="Resource-security", element="security"),
     "_tag": Labels(definition="Resource-tag", element="tag"),
 }
-_ABSENT = {name: Absent(definition=parameter.definition) for name, parameter in _KEPT.items()}
+_ABSENT: Mapping[str, SearchParameter] = {
+    "_profile": AbsentReference(definition="Resource-profile"),
+    "_security": Absent(definition="Resource-security"),
+    "_tag": Absent(definition="Resource-tag"),
+}

@@ -115,6 +115,14 @@ class Absent(SearchParameter):
         return NOTHING
 
 
+class AbsentReference(Absent):
+    kind = "reference"
+
+
+class AbsentUri(Absent):
+    kind = "uri"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labels(SearchParameter):
     """Codings in an element of `meta`, as they were sent."""
