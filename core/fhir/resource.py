@@ -34,6 +34,7 @@ class ResourceType:
     """Elements that are counted here, whatever a sender says of them."""
     default_sort: ClassVar[str] = "_id"
     max_page: ClassVar[int] = 1_000
+    """Resources in one answer, whether found or included."""
     same_for_everybody: ClassVar[bool] = True
     """Whether a version reads the same for all who may read it, for as long as it stands (names of others that are
     displayed beside references left aside, as a weak ETag may): then a 304 is true."""

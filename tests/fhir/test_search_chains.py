@@ -219,6 +219,18 @@ def test_others_come_along(client, ada, bela, lab, study, path, found):
     assert sorted(entries(client, path, "include")) == sorted(known[name] for name in found)
 
 
+def test_what_would_be_too_much_to_come_along_is_cut_and_said(client, lab, monkeypatch):
+    monkeypatch.setattr("core.fhir.resources.patient.PatientType.max_page", 2)
+    for _ in range(3):
+        factories.PatientFactory(organizations=[lab])
+    path = "Organization?_revinclude=Patient:organization"
+    assert len(entries(client, path, "include")) == 2
+    [outcome] = [
+        e["resource"] for e in client.get(f"{BASE}/{path}").json()["entry"] if e["search"]["mode"] == "outcome"
+    ]
+    assert outcome["issue"][0]["code"] == "incomplete"
+
+
 def test_what_comes_along_needs_its_scope_too(ada, lab):
     narrow = client_of(member_of(lab), scope="user/Observation.rs")
     assert narrow.get(f"{BASE}/Observation?_include=Observation:patient").status_code == 403

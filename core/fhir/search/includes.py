@@ -16,8 +16,6 @@ from core.policy.scopes import check_scope
 if TYPE_CHECKING:
     from core.fhir.resource import ResourceType
 
-MAX_INCLUDED = 1_000
-"""Of one `_include` or `_revinclude` and one page."""
 _ITERATIONS = 3
 
 
@@ -54,7 +52,7 @@ def parse_include(name: str, value: str, context: Context) -> Include:
 
 
 def included(includes: Iterable[Include], page: Found, context: Context) -> tuple[Found, bool]:
-    """(what goes with a page and is not on it, whether some was left out because it was too much)."""
+    """(what goes with a page and is not on it, whether some was left out: each include brings a page at most)."""
     found: Found = {}
     is_cut = False
     wanted, sources = list(includes), page
@@ -65,9 +63,9 @@ def included(includes: Iterable[Include], page: Found, context: Context) -> tupl
                 check_scope(context.principal, type_.name, "s")
                 known = [*page.get(type_.name, ()), *found.get(type_.name, ()), *new.get(type_.name, ())]
                 rows = type_.visible_to(context.principal).filter(condition).exclude(pk__in=known)
-                some = list(type_.fetched(rows.order_by("pk"))[: MAX_INCLUDED + 1])
-                is_cut = is_cut or len(some) > MAX_INCLUDED
-                new.setdefault(type_.name, {}).update({row.pk: row for row in some[:MAX_INCLUDED]})
+                some = list(type_.fetched(rows.order_by("pk"))[: type_.max_page + 1])
+                is_cut = is_cut or len(some) > type_.max_page
+                new.setdefault(type_.name, {}).update({row.pk: row for row in some[: type_.max_page]})
         for type_name, rows_by_key in new.items():
             found.setdefault(type_name, {}).update(rows_by_key)
         wanted, sources = [include for include in wanted if include.iterates], new
