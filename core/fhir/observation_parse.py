@@ -19,6 +19,7 @@ from core.fhir.errors import InvalidResource, Issue, Resource, Unprocessable
 from core.fhir.resource import MAX_ID
 from core.fhir.search.values import Range, moments
 from core.fhir.structure import check_structure
+from core.fhir.writes.kept import check_numbers
 from core.models import Observation
 from core.models.code import IEEE_1752, OPEN_MHEALTH
 from core.open_mhealth import effective_time
@@ -116,13 +117,14 @@ def parse(resource: Any, *, at: str = "Observation", is_checked: bool = False) -
             _key(resource["device"], _DEVICE, f"{at}.device", "Device/70001") if "device" in resource else None
         ),
         status=resource["status"],
-        fhir_extra=None if usual else extra_of(resource),
+        fhir_extra=None if usual else extra_of(resource, at),
     )
 
 
-def extra_of(resource: Resource) -> Resource | None:
+def extra_of(resource: Resource, at: str) -> Resource | None:
     """What an Observation says that no column holds, as core/fhir/writes/kept.py keeps it."""
     kept = {name: value for name, value in resource.items() if name not in _OURS}
+    check_numbers(kept, at)
     if meta := {
         name: value for name, value in resource.get("meta", {}).items() if name in ("profile", "security", "tag")
     }:

@@ -21,7 +21,6 @@ MAX_ISSUES = 20
 """More faults than anybody corrects at once."""
 MAX_DEPTH = 50
 """The deepest official example nests 12 levels; recursion here must end."""
-
 _OF_CONSENT = re.compile(r"\.provision\[\d+\]\.resourceType$")
 """The one element of that name that says no type of its resource (FHIR R5 consent.html)."""
 _KINDS = {"missing": "required", "extra_forbidden": "structure"}

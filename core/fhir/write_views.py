@@ -15,8 +15,11 @@ from core.fhir.errors import InvalidResource, Issue, Resource, operation_outcome
 from core.fhir.media import JSON_PATCH
 from core.fhir.observation_uploads import create_observations
 from core.fhir.prefer import Preference
+from core.fhir.registry import WRITERS
 from core.fhir.writing import Changed
 from core.models import AuditEvent
+
+_NOT_OF_WRITERS = ("GET", "HEAD")
 
 
 class Writes(FhirView):
@@ -52,6 +55,17 @@ class Writes(FhirView):
             case _:
                 [body] = type_.render([row], self.principal)
         return Response(body, status=changed.status, headers=headers)
+
+    @property
+    def allowed_methods(self) -> list[str]:
+        """What the header Allow names (RFC 9110 §10.2.1): what this type offers, not what the URL's view could do."""
+        writer = WRITERS.get(self.kwargs.get("type_name", ""))
+        offered = writer.interactions if writer else frozenset()
+        return [
+            method
+            for method in super().allowed_methods
+            if method in self.interactions and (self.interactions[method] in offered or method in _NOT_OF_WRITERS)
+        ]
 
     @property
     def if_match(self) -> str:
@@ -124,6 +138,7 @@ class SystemWrites(Writes):
     """
 
     interactions = {"POST": "transaction"}
+    allowed_methods = ["POST"]
 
     def post(self, request: Request) -> Response:
         bundle = self.resource_sent()

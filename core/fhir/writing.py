@@ -90,9 +90,9 @@ def writer_of(type_name: str, interaction: str) -> tuple[ResourceType, Writer]:
 
 
 def _locked(principal: Principal, type_: ResourceType, id_: str, if_match: str) -> Any:
-    """The row as it stays until the transaction ends, in the version that was expected."""
+    """The row as it stays until the transaction ends, in the expected version; `*` is any (RFC 9110 §13.1.1)."""
     row = type_.get(principal, id_, lock=True)
-    if if_match and expected_version(if_match) != type_.version_of(row):
+    if if_match.strip() not in ("", "*") and expected_version(if_match) != type_.version_of(row):
         raise PreconditionFailed(
             f"{type_.name}/{id_} is in version {type_.version_of(row)} by now: read it again and repeat the change."
         )

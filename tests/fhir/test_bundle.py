@@ -254,3 +254,15 @@ def test_a_malformed_bundle_is_refused_with_the_place_of_the_fault(megan, body, 
 def test_an_empty_bundle_is_answered_with_an_empty_one(megan):
     answer = post(megan, {"resourceType": "Bundle", "type": "batch"})
     assert (answer.status_code, answer.json()) == (200, {"resourceType": "Bundle", "type": "batch-response"})
+
+
+def test_a_data_point_of_five_megabytes_is_recorded(megan, peter):
+    large = heart_rate(f"Patient/{peter}")
+    point = json.loads(base64.b64decode(large["valueAttachment"]["data"]))
+    point["body"]["notes"] = "x" * 5_000_000
+    large["valueAttachment"]["data"] = base64.b64encode(json.dumps(point).encode()).decode()
+    answer = post(megan, bundle("transaction", entry("POST", "Observation", large)))
+    assert (answer.status_code, statuses(answer)) == (200, ["201"])
+    location = answer.json()["entry"][0]["response"]["location"].split("/_history")[0]
+    read = megan.get(f"{FHIR}/{location}").json()
+    assert json.loads(base64.b64decode(read["valueAttachment"]["data"]))["body"]["notes"] == point["body"]["notes"]

@@ -1,10 +1,13 @@
 """Create, update, patch and delete over FHIR: who may, who may not, and what is answered."""
 
+import json
+
 import pytest
 
 from core.models import AuditEvent, Patient
 from tests import personas
 from tests.bearer import client_of
+from tests.versions import settle
 
 FHIR = "/FHIR/R5"
 JSON = "application/fhir+json"
@@ -185,3 +188,85 @@ def test_a_patient_says_no_over_fhir_and_a_member_cannot_answer_for_a_foreign_st
     assert len(own.get(f"{FHIR}/Consent/{study}-{peter}").json()["provision"]) == 1
     assert send(client("manager_mark"), "put", f"Consent/{study}-{peter}", consent).status_code == 404
     assert send(client("viewer_victor"), "put", f"Consent/{study}-{peter}", consent).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("if_match", "status"),
+    [('W/"{}"', 200), ('"{}"', 200), ("{}", 200), ("*", 200), ('W/"9"', 412), ('"9"', 412)]
+    + [(malformed, 400) for malformed in ("W/{}", 'w/"{}"', '"x"', 'W/"1", W/"2"', '"99999999999999999999999999"')],
+)
+@pytest.mark.parametrize("method", ["put", "patch", "delete"])
+def test_if_match_in_each_spelling(method, if_match, status):
+    megan = client("member_megan")
+    created = send(megan, "post", "Patient", new_patient()).json()
+    body = [] if method == "patch" else {**created, "gender": "other"}
+    kind = "application/json-patch+json" if method == "patch" else JSON
+    header = {"If-Match": if_match.format(created["meta"]["versionId"])}
+    answer = send(megan, method, f"Patient/{created['id']}", body, kind, **header)
+    assert answer.status_code == (204 if (method, status) == ("delete", 200) else status)
+    assert Patient.objects.filter(pk=created["id"]).exists() == ((method, status) != ("delete", 200))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("post", "Group", {"GET", "HEAD", "PUT", "PATCH"}),
+        ("delete", "Group/1", {"GET", "HEAD", "PUT", "PATCH"}),
+        ("put", "AuditEvent/1", {"GET", "HEAD"}),
+        ("post", "Patient/1", {"GET", "HEAD", "PUT", "PATCH", "DELETE"}),
+        ("get", "", {"POST"}),
+    ],
+)
+def test_what_is_not_allowed_is_answered_with_what_is(method, path, allowed):
+    answer = send(client("manager_mary"), method, path, {} if method == "get" else {"resourceType": path.split("/")[0]})
+    assert answer.status_code == 405
+    assert set(answer["Allow"].split(", ")) == allowed
+
+
+def test_a_device_without_a_name_is_called_by_what_else_it_says():
+    admin = client("admin")
+    for elements, name in (
+        ({"manufacturer": "Acme", "modelNumber": "M1"}, "Acme M1"),
+        ({"type": [{"coding": [{"system": "urn:x", "code": "1", "display": "Thermometer"}]}]}, "Thermometer"),
+        ({"identifier": [{"value": "12345"}]}, "12345"),
+    ):
+        answer = send(admin, "post", "Device", {"resourceType": "Device", **elements})
+        assert (answer.status_code, answer.json()["displayName"]) == (201, name)
+    assert send(admin, "post", "Device", {"resourceType": "Device"}).status_code == 422
+
+
+def test_a_patient_changes_organizations_by_no_update():
+    megan = client("member_megan")
+    created = send(megan, "post", "Patient", new_patient()).json()
+    other = {"reference": f"Organization/{personas.organization_of('Cosmic Cardio Lab').pk}"}
+    answer = send(megan, "put", f"Patient/{created['id']}", {**created, "managingOrganization": other})
+    assert (answer.status_code, answer.json()["issue"][0]["expression"]) == (422, ["Patient.managingOrganization"])
+
+
+def test_a_group_counts_its_members_itself():
+    megan, study = client("member_megan"), personas.study_of(personas.BP).pk
+    group = megan.get(f"{FHIR}/Group/{study}").json()
+    answer = send(megan, "put", f"Group/{study}", {**group, "quantity": 99})
+    assert (answer.status_code, answer.json()["quantity"]) == (200, len(group["member"]))
+
+
+@pytest.mark.parametrize("number", ["1e30", "18446744073709551616", "-1e300"])
+def test_a_number_that_could_not_be_read_again_is_refused(number):
+    megan = client("member_megan")
+    body = json.dumps(new_patient(extension=[{"url": "https://test.invalid/a", "valueDecimal": 0.5}]))
+    answer = send(megan, "post", "Patient", body.replace("0.5", number))
+    assert (answer.status_code, answer.json()["issue"][0]["expression"]) == (422, ["Patient.extension"])
+    assert send(megan, "post", "Patient", body.replace("0.5", "9007199254740993")).status_code == 201
+
+
+def test_what_was_deleted_is_gone_for_who_may_know_of_it_and_was_never_there_for_others():
+    megan = client("member_megan")
+    created = send(megan, "post", "Patient", new_patient()).json()
+    path = f"{FHIR}/Patient/{created['id']}"
+    settle()
+    Patient.objects.filter(pk=created["id"]).delete()
+    answers = {who: client(who).get(path) for who in ("admin", "manager_mark", "ll_patient_peter")}
+    assert [answer.status_code for answer in answers.values()] == [410, 404, 404]
+    never = client("manager_mark").get(f"{FHIR}/Patient/{int(created['id']) + 1}")
+    as_if = answers["manager_mark"].content.replace(created["id"].encode(), str(int(created["id"]) + 1).encode())
+    assert as_if == never.content

@@ -14,6 +14,9 @@ from core.fhir.errors import Issue, Resource, Unprocessable
 from core.fhir.resource import ResourceType
 from core.policy.principal import Principal
 
+MAX_NUMBER = 2**63 - 1
+"""PostgreSQL gives back 1e30 as an integer, and JSON is written here with integers of 64 bits."""
+
 _OURS = ("resourceType", "id", "meta")
 _META_OF_OURS = ("versionId", "lastUpdated", "source")
 
@@ -52,9 +55,28 @@ def _extra(
         for name, value in resource.items()
         if name in mapped and name not in ours and not is_said(value, mapped[name])
     }
+    check_numbers({**kept, **sent}, type_.name)
     if meta := {name: value for name, value in resource.get("meta", {}).items() if name not in _META_OF_OURS}:
         kept["meta"] = meta
     return {**({"kept": kept} if kept else {}), **({"sent": sent} if sent else {})}
+
+
+def check_numbers(elements: Resource, at: str) -> None:
+    """Raises Unprocessable for an element with a number that could be kept and not be read again."""
+    for name, value in elements.items():
+        if _is_large(value):
+            place = f"{at}.{name}"
+            raise Unprocessable(
+                Issue("value", f"{place} holds a larger number than is kept here, {MAX_NUMBER}.", place)
+            )
+
+
+def _is_large(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_is_large, value.values()))
+    if isinstance(value, list):
+        return any(map(_is_large, value))
+    return isinstance(value, int | float) and abs(value) > MAX_NUMBER
 
 
 def _is_said(sent: Any, mapped: Any) -> bool:
