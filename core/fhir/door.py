@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
+from urllib.parse import unquote
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
@@ -54,6 +55,11 @@ class FhirView(DoorView):
     def asked_for_fhir(self) -> bool:
         """Whether the request names FHIR's own media type, and so wants strict FHIR: no empty arrays."""
         return "fhir+json" in self.request.headers.get("Accept", "")
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if "\0" in request.path or "\0" in unquote(request.META["QUERY_STRING"]):
+            raise exceptions.ParseError("A URL holds no character NUL: leave it out.")
 
     def action_name(self) -> str:
         """As the audit trail and AuditEvent.code name it: `read Patient`, `search-type Observation`, `$lastn …`."""

@@ -331,3 +331,9 @@ NO_RESOURCES = ["", " ", "null", "0", '"x"', "[]", "true", "{", "\ufeff{}", *LIT
 def test_a_body_that_is_no_resource_is_refused(admin, path):
     answers = [send(admin, method, path, str(body)) for body in NO_RESOURCES for method in ("post", "put")]
     assert {answer.status_code for answer in answers} <= {400, 405, 415}
+
+
+@pytest.mark.parametrize("path", ["Patient?identifier=%00", "Patient/%00", "%00", "Patient/1/_history?_since=%00"])
+def test_a_nul_in_a_url_is_refused(admin, path):
+    for method in ("get", "delete"):
+        assert send(admin, method, path, "" if method == "delete" else {}).status_code in (400, 404, 405)
