@@ -54,6 +54,13 @@ def _applied(document: Any, operation: Any, place: str) -> Any:
         raise Unprocessable(Issue("processing", f"The test of operation {place} fails: nothing was changed.")) from None
     except _MISFIT:
         raise Unprocessable(Issue("processing", f"Operation {place} does not fit the resource as it is.")) from None
-    if operation["op"] == "copy" and len(orjson.dumps(result)) > MAX_BYTES:
+    if operation["op"] == "copy" and _is_too_large(result):
         raise InvalidResource(Issue("too-costly", f"After operation {place} the resource is too large."))
     return result
+
+
+def _is_too_large(document: Any) -> bool:
+    try:
+        return len(orjson.dumps(document)) > MAX_BYTES
+    except orjson.JSONEncodeError:  # it nests deeper than JSON is written
+        return True

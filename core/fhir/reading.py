@@ -69,4 +69,4 @@ def is_known(found: Read, *, if_none_match: str, if_modified_since: str) -> bool
         return False
     since = since if since.tzinfo else since.replace(tzinfo=UTC)
     updated: datetime = found.type_.updated_at(found.row)
-    return updated < since + timedelta(seconds=1)  # HTTP dates have no smaller unit
+    return updated - timedelta(seconds=1) < since  # HTTP dates have no smaller unit

@@ -65,6 +65,15 @@ def test_copies_of_copies_end_before_they_fill_the_memory():
         patched(PATIENT, doubling)
 
 
+def test_a_copy_beside_what_nests_too_deep_is_refused():
+    deep: list = []
+    for _ in range(300):
+        deep = [deep]
+    copied = [{"op": "add", "path": "/x", "value": deep}, {"op": "copy", "from": "/birthDate", "path": "/y"}]
+    with pytest.raises(InvalidResource, match="too large"):
+        patched(PATIENT, copied)
+
+
 POINTERS = st.sampled_from(
     ["", "/", "/name", "/name/0", "/name/-", "/name/x", "/name/0/given/~2", "/birthDate/0", "/a/b"]
 )
