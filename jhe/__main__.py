@@ -18,6 +18,9 @@ from waitress.server import create_server
 
 from jhe import env
 
+LIMITS = "-c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
+"""What no statement of a request takes, so that nobody holds a thread for ever. Migrations and the worker have none."""
+
 APPLICATION_NAME = "jhe web"
 """What PostgreSQL calls its connections, in pg_stat_activity."""
 
@@ -34,6 +37,7 @@ MAX_BODY_BYTES = 10 * 1024 * 1024
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "jhe.settings")
     os.environ.setdefault("PGAPPNAME", APPLICATION_NAME)
+    os.environ.setdefault("PGOPTIONS", LIMITS)
     django.setup()
     try:
         call_command("check")  # without a key to sign tokens with, among others, it does not start

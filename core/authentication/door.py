@@ -3,10 +3,11 @@ leaves its audit row."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from http import HTTPStatus
 from typing import Any, ClassVar, NoReturn
 
+from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from rest_framework.authentication import BaseAuthentication
@@ -48,7 +49,11 @@ class DoorView(APIView):
         self.missing_scope = ""
         with ExitStack() as stack:
             self.written = stack.enter_context(watch())
-            return super().dispatch(request, *args, **kwargs)
+            try:
+                return super().dispatch(request, *args, **kwargs)
+            except Exception:  # the door's outermost line: what is no refusal goes on as it came
+                self._leave_failed_row()
+                raise
 
     @property
     def principal(self) -> Principal:
@@ -99,6 +104,13 @@ class DoorView(APIView):
         if outcome is AuditEvent.Outcome.SUCCESS and self.written and not also_read:
             return
         self.leave_audit_row(principal, outcome, self.detail)
+
+    def _leave_failed_row(self) -> None:
+        """Of a fault of ours, after what it was doing was rolled back. A database that is away takes no row either."""
+        principal = getattr(self.request, "_auth", None)
+        if isinstance(principal, Principal):
+            with suppress(DatabaseError, InterfaceError):
+                self.leave_audit_row(principal, AuditEvent.Outcome.FAILED, {})
 
     def leave_audit_row(self, principal: Principal, outcome: AuditEvent.Outcome, detail: Mapping[str, Any]) -> None:
         """For what is neither the whole request nor an action: entries of a Bundle that were refused."""

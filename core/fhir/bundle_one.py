@@ -15,6 +15,10 @@ from core.fhir.searching import search
 from core.fhir.writing import Changed
 from core.policy.principal import Principal
 
+MAX_RESOURCES = 2_000
+"""That all reads and searches of one Bundle show: all of the answer is in memory at once."""
+MAX_SEARCHES = 50
+
 
 class OneByOne:
     """Carries out entries of one Bundle, and collects whose data was read on the way."""
@@ -22,6 +26,7 @@ class OneByOne:
     def __init__(self, *, with_resources: bool) -> None:
         self.patient_ids: set[int] = set()
         self.with_resources = with_resources
+        self.resources = self.searches = 0
 
     def __call__(self, principal: Principal, entry: Entry) -> Answer:
         """Raises DomainError, as the request alone would."""
@@ -33,12 +38,26 @@ class OneByOne:
     def _get(self, principal: Principal, entry: Entry) -> Answer:
         parameters = parse_qsl(entry.query, keep_blank_values=True)
         if not entry.path:
+            self._spend(searches=1)
             found = search(principal, entry.type_name, parameters)
+            self._spend(resources=len(found.bundle["entry"]))
             self.patient_ids |= found.patient_ids
             return Answer(200, resource=found.bundle)
+        self._spend(resources=1)
         seen = read(principal, entry.type_name, entry.path, Subset.asked(dict(parameters)))
         self.patient_ids.update(seen.patient_ids)
         return Answer(200, etag=seen.headers["ETag"], resource=seen.resource)
+
+    def _spend(self, *, resources: int = 0, searches: int = 0) -> None:
+        """Raises InvalidResource once a Bundle asks for more than one answer should hold."""
+        self.resources += resources
+        self.searches += searches
+        if self.resources > MAX_RESOURCES or self.searches > MAX_SEARCHES:
+            sentence = (
+                f"A Bundle reads at most {MAX_RESOURCES:,} resources in at most {MAX_SEARCHES} searches: "
+                "ask for the rest in another one."
+            )
+            raise InvalidResource(Issue("too-costly", sentence))
 
     def _post(self, principal: Principal, entry: Entry) -> Answer:
         if entry.path:

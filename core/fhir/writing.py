@@ -4,18 +4,22 @@ Every function is one transaction: checks of the token and of the structure, the
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
+from django.db import DataError, IntegrityError, transaction
 
-from core.fhir.errors import InvalidResource, Issue, NotSupported, PreconditionFailed, Resource
+from core.fhir.errors import InvalidResource, Issue, NotSupported, PreconditionFailed, Resource, Unprocessable
 from core.fhir.patch import patched
 from core.fhir.registry import WRITERS, type_named
 from core.fhir.resource import ResourceType
 from core.fhir.structure import check_structure
 from core.fhir.writes.kept import keep
 from core.fhir.writes.writer import Known, Writer
+from core.models.refusals import sentence_of
+from core.policy.errors import Conflict
 from core.policy.principal import Principal
 from core.policy.scopes import check_scope
 
@@ -31,7 +35,19 @@ class Changed:
     row: Any = None
 
 
-@transaction.atomic
+@contextmanager
+def _changing() -> Iterator[None]:
+    """One transaction. What the database's own rules are against is a refusal like any other."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as error:
+        raise Conflict(sentence_of(error)) from None
+    except DataError:
+        raise Unprocessable(Issue("value", "A value is out of the range of what it says.")) from None
+
+
+@_changing()
 def create(principal: Principal, type_name: str, resource: Any, *, at: str = "") -> Changed:
     type_, writer = writer_of(type_name, "create")
     check_scope(principal, type_.name, "c")
@@ -42,7 +58,7 @@ def create(principal: Principal, type_name: str, resource: Any, *, at: str = "")
     return Changed(201, type_, _kept(principal, type_, id_, checked))
 
 
-@transaction.atomic
+@_changing()
 def update(
     principal: Principal, type_name: str, id_: str, resource: Any, *, if_match: str = "", at: str = ""
 ) -> Changed:
@@ -58,7 +74,7 @@ def update(
     return Changed(200, type_, _kept(principal, type_, id_, checked))
 
 
-@transaction.atomic
+@_changing()
 def patch(principal: Principal, type_name: str, id_: str, operations: Any, *, if_match: str = "") -> Changed:
     type_, writer = writer_of(type_name, "update")
     check_scope(principal, type_.name, "u")
@@ -71,7 +87,7 @@ def patch(principal: Principal, type_name: str, id_: str, operations: Any, *, if
     return Changed(200, type_, _kept(principal, type_, id_, changed))
 
 
-@transaction.atomic
+@_changing()
 def delete(principal: Principal, type_name: str, id_: str, *, if_match: str = "") -> Changed:
     type_, writer = writer_of(type_name, "delete")
     check_scope(principal, type_.name, "d")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
+from psycopg2.errors import LockNotAvailable, QueryCanceled
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +23,8 @@ class UnavailableMiddleware:
             return None
         logger.error("The database does not answer: %s", type(exception.__cause__).__name__)
         sentence = "The database does not answer at the moment: try again."
+        if isinstance(exception.__cause__, QueryCanceled | LockNotAvailable):
+            sentence = "This took too long and was ended: ask for less at once, or try again."
         response = JsonResponse({"detail": sentence}, status=503, headers={"Retry-After": "1"})
         response._has_been_logged = True  # type: ignore[attr-defined] # Django would log the path
         return response

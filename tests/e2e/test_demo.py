@@ -74,7 +74,7 @@ def test_nobody_else_may_read_the_logs_an_older_one_neither(data_dir: Path) -> N
     (data_dir / "web.log").touch(0o644)
     with running_demo(data_dir):
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in data_dir.glob("*.log")}
-    assert modes == {"web.log": 0o600, "mcp.log": 0o600}
+    assert modes == {"web.log": 0o600, "mcp.log": 0o600, "worker.log": 0o600}
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -83,7 +83,7 @@ def test_it_stops_everything_that_it_started(data_dir: Path, stop: signal.Signal
         services = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(stop)
         assert process.wait() == 0
-    assert len(services) == 2
+    assert len(services) == 3
     assert not any(service.is_running() for service in services)
     with pytest.raises(psycopg2.OperationalError):
         psycopg2.connect(embedded.database_url(data_dir))

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from core.fhir import bundle_one
 from core.models import AuditEvent, Ingest, Observation, Organization, Patient
 from core.models.code import OPEN_MHEALTH
 from tests import personas
@@ -266,3 +267,13 @@ def test_a_data_point_of_five_megabytes_is_recorded(megan, peter):
     location = answer.json()["entry"][0]["response"]["location"].split("/_history")[0]
     read = megan.get(f"{FHIR}/{location}").json()
     assert json.loads(base64.b64decode(read["valueAttachment"]["data"]))["body"]["notes"] == point["body"]["notes"]
+
+
+def test_a_bundle_reads_no_more_than_one_answer_should_hold(megan, peter, monkeypatch):
+    monkeypatch.setattr(bundle_one, "MAX_RESOURCES", 3)
+    monkeypatch.setattr(bundle_one, "MAX_SEARCHES", 2)
+    reads = post(megan, bundle("batch", *[entry("GET", f"Patient/{peter}")] * 4))
+    assert statuses(reads) == ["200", "200", "200", "400"]
+    assert reads.json()["entry"][3]["response"]["outcome"]["issue"][0]["code"] == "too-costly"
+    searches = post(megan, bundle("batch", *[entry("GET", "Patient?family=Nobody")] * 3))
+    assert statuses(searches) == ["200", "200", "400"]

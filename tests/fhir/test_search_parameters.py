@@ -332,3 +332,9 @@ def test_values_of_observations_are_compared(client, lab):
     assert len(found(client, "Observation", {f"{name}:missing": "true"})) == 1
     for malformed in ("many", "100|mg/dL", "1e999", "xx100"):
         assert client.get(f"{BASE}/Observation", {name: malformed}).status_code == 400
+
+
+@pytest.mark.parametrize("query", ["name=" + "a," * 500, "&".join(f"name={n}" for n in range(101))])
+def test_a_search_of_very_many_values_is_too_costly(client, query):
+    answer = client.post(f"{BASE}/Patient/_search", query, content_type="application/x-www-form-urlencoded")
+    assert (answer.status_code, answer.json()["issue"][0]["code"]) == (400, "too-costly")

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from core.fhir.resources.patient import PatientType
 from core.models import AuditEvent, Patient
 from tests import personas
 from tests.bearer import client_of
@@ -270,3 +271,27 @@ def test_what_was_deleted_is_gone_for_who_may_know_of_it_and_was_never_there_for
     never = client("manager_mark").get(f"{FHIR}/Patient/{int(created['id']) + 1}")
     as_if = answers["manager_mark"].content.replace(created["id"].encode(), str(int(created["id"]) + 1).encode())
     assert as_if == never.content
+
+
+def test_what_the_databases_own_rules_are_against_is_a_refusal():
+    """A study moves only to an organization that all of its patients belong to."""
+    mary, study = client("manager_mary"), personas.study_of(personas.BP).pk
+    elsewhere = {"reference": f"Organization/{personas.organization_of('Saturn School of Data Science').pk}"}
+    resource = mary.get(f"{FHIR}/ResearchStudy/{study}").json()
+    moved = {
+        **resource,
+        "site": [elsewhere],
+        "associatedParty": [{**resource["associatedParty"][0], "party": elsewhere}],
+    }
+    answer = send(mary, "put", f"ResearchStudy/{study}", moved)
+    assert (answer.status_code, answer.json()["issue"][0]["code"]) == (409, "conflict")
+    assert mary.get(f"{FHIR}/ResearchStudy/{study}").json() == resource
+
+
+def test_a_fault_of_ours_leaves_a_row_of_its_own(monkeypatch):
+    peter = personas.patient_of("ll_patient_peter").pk
+    mary, before = client("manager_mary"), AuditEvent.objects.count()
+    monkeypatch.setattr(PatientType, "patient_ids", lambda *_: 1 / 0)
+    assert mary.get(f"{FHIR}/Patient/{peter}").status_code == 500
+    [row] = AuditEvent.objects.order_by("pk")[before:]
+    assert (row.outcome, row.action) == ("failed", "read Patient")

@@ -1,10 +1,16 @@
 """How PostgreSQL would answer the questions that read observations, whatever the arguments are."""
 
+import re
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from django.db import connection
 
+from core.models import Observation
 from mcp_server.queries import unframed
+from tests.factories import CodeFactory, ObservationFactory, PatientFactory
 
+FIRST = datetime(2026, 9, 1, tzinfo=UTC)
 QUESTIONS = ("get_study_metadata", "list_study_patients", "get_patient_observations", "get_glucose_metrics")
 
 
@@ -23,7 +29,7 @@ def test_observations_are_read_along_their_index_by_patient_and_kind(name):
     reads = [number for number, line in enumerate(lines) if " on core_observation " in line]
     assert reads
     for number in reads:
-        assert "using obs_time on core_observation" in lines[number]
+        assert re.search(r"using obs_(time|changed) on core_observation", lines[number])
         assert "patient_id = " in lines[number + 1]
         assert "code_id = " in lines[number + 1]
 
@@ -38,8 +44,18 @@ def test_a_page_of_observations_begins_where_its_cursor_points():
 
 @pytest.mark.django_db
 def test_a_window_in_time_narrows_what_is_read():
+    """On a table that has statistics: of two indexes that begin alike, the one that knows times is then cheaper."""
+    patient, code = PatientFactory(), CodeFactory()
+    Observation.objects.bulk_create(
+        ObservationFactory.build(patient=patient, code=code, effective_start=FIRST + timedelta(minutes=n))
+        for n in range(5_000)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE core_observation")
     for name in ("get_patient_observations", "get_glucose_metrics"):
         lines = plan_of(name).splitlines()
         conditions = [lines[n + 1] for n, line in enumerate(lines) if "using obs_time on core_observation" in line]
+        assert conditions
         assert all("effective_start >= COALESCE(" in condition for condition in conditions)
         assert all("effective_start < COALESCE(" in condition for condition in conditions)
+        assert "obs_changed" not in "".join(lines)

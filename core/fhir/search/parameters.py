@@ -72,7 +72,8 @@ class SearchParameter:
             present = self.lifted(self.present(), context)
             return ~present if is_missing else present
         plain = "" if modifier == "not" else modifier
-        found = reduce(or_, (self.one(value, plain, context) for value in given), NOTHING)
+        # In one step: joined one by one, a thousand values would be copied a thousand times.
+        found = Q(*(self.one(value, plain, context) for value in given), _connector=Q.OR)
         lifted = self.lifted(found, context)
         return ~lifted if modifier == "not" else lifted
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from core.fhir.resource import ResourceType
 
 MAX_PARAMETERS = 100
+MAX_VALUES = 500
+"""In all parameters together, where commas separate several: as many ids as fit a URL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,10 @@ def parse(
     """
     if len(parameters) > MAX_PARAMETERS:
         raise InvalidResource(Issue("too-costly", f"A search has at most {MAX_PARAMETERS} parameters."))
+    if sum(value.count(",") + 1 for _, value in parameters) > MAX_VALUES:
+        raise InvalidResource(
+            Issue("too-costly", f"A search has at most {MAX_VALUES} values: ask for some at a time.")
+        )
     context = Context(principal, type_, types)
     understood, ignored = [], []
     criteria, conditions = [*within], [condition(name, value, context) for name, value in within]
