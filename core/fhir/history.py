@@ -145,7 +145,7 @@ def _of_instance(
     current = type_.visible_to(principal).filter(type_.has_id([id_]))
     if type_.history_of is None:
         states = [state for row in type_.fetched(current) for state in type_.versions(row)]
-        versions = [Version(type_, id_, state.version_id, state.last_updated, state) for state in states]
+        versions = [Version(type_, id_, type_.version_of(state), type_.updated_at(state), state) for state in states]
         return [version for version in versions if _fits(version, narrowed, version_id)][: narrowed.limit]
     former = _former(principal, type_).filter(resource_id__in=type_.keys([id_]))
     if version_id is not None:

@@ -70,9 +70,7 @@ def parse(
     if len(parameters) > MAX_PARAMETERS:
         raise InvalidResource(Issue("too-costly", f"A search has at most {MAX_PARAMETERS} parameters."))
     if sum(value.count(",") + 1 for _, value in parameters) > MAX_VALUES:
-        raise InvalidResource(
-            Issue("too-costly", f"A search has at most {MAX_VALUES} values: ask for some at a time.")
-        )
+        raise InvalidResource(Issue("too-costly", f"A search has at most {MAX_VALUES} values: ask for some at a time."))
     context = Context(principal, type_, types)
     understood, ignored = [], []
     criteria, conditions = [*within], [condition(name, value, context) for name, value in within]
