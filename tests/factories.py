@@ -197,3 +197,4 @@ class InvitationFactory(DjangoModelFactory[models.PatientInvitation]):
     client = factory.LazyFunction(lambda: OrganizationClientFactory().application)
     token_hash = factory.Sequence(lambda n: f"{n:064x}")
     expires = factory.LazyFunction(lambda: timezone.now() + timedelta(days=7))
+    email = "invited@test.invalid"

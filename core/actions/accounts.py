@@ -1,50 +1,74 @@
-"""The logins of patients."""
+"""The logins of patients: made, and entered again, by invitation."""
 
 from django.db import IntegrityError, transaction
+from django.utils import timezone
+from oauth2_provider.models import AccessToken, Grant, IDToken, RefreshToken
 
 from core.models import Patient, User
-from core.policy.errors import Conflict, PermissionDenied
+from core.policy.errors import Conflict
 from core.policy.principal import UserType
 
 _NO_EMAIL = "{} has no e-mail, which a login needs: add it to the record first."
 _TAKEN = "The e-mail of {} cannot become a login of theirs: correct it in the record first."
+_LOGS_IN = "{} has a login already: the app sends them to the exchange's login page (/o/authorize/) instead."
+_DEACTIVATED = "The account of {} is deactivated: an administrator activates it first."
 
 
-def check_can_log_in(patient: Patient) -> None:
-    """Raises Conflict for a patient who has no login and cannot be given one, PermissionDenied as `login_of` does."""
-    if patient.user is not None:
-        _check_is_plain(patient.user)
-    elif not patient.telecom_email:
-        raise Conflict(_NO_EMAIL.format(patient))
-    elif User.objects.filter(email=patient.telecom_email.lower()).exists():
-        raise Conflict(_TAKEN.format(patient))
+def account_to_enter(patient: Patient) -> User | None:
+    """The account without a password that only an invitation opens; None for a patient who has no account yet.
 
-
-def login_of(patient: Patient) -> User:
-    """The patient's account, made now if there is none, without a password. The caller holds the patient's row locked.
-
-    Never somebody else's account: an e-mail in a record proves nothing about who has an account with it. Raises
-    Conflict for that, and PermissionDenied for the account of a practitioner or superuser, or one that is deactivated:
-    those log in themselves.
+    Raises Conflict for an account that is somebody's to log in with: it has a password, or is a practitioner's, a
+    staff member's or a superuser's; and for a deactivated one.
     """
-    if patient.user is not None:
-        _check_is_plain(patient.user)
-        return patient.user
-    check_can_log_in(patient)
+    user = patient.user
+    if user is None:
+        return None
+    if not user.is_active:
+        raise Conflict(_DEACTIVATED.format(patient))
+    if user.has_usable_password() or user.is_staff or user.user_type is not UserType.PATIENT:
+        raise Conflict(_LOGS_IN.format(patient))
+    return user
+
+
+def address_for_login(patient: Patient) -> str:
+    """The e-mail that a new account would have. Raises Conflict where there is none, or somebody has an account by it.
+
+    Never somebody else's account: an e-mail in a record proves nothing about who has an account with it.
+    """
+    if not patient.telecom_email:
+        raise Conflict(_NO_EMAIL.format(patient))
+    if User.objects.filter(email=patient.telecom_email.lower()).exists():
+        raise Conflict(_TAKEN.format(patient))
+    return patient.telecom_email
+
+
+def make_login(patient: Patient, email: str) -> User:
+    """An account without a password, for a patient who has none. The caller holds the patient's row locked.
+
+    Raises Conflict when somebody has an account with this e-mail by now.
+    """
     try:
         with transaction.atomic():
             user = User.objects.create_user(
-                patient.telecom_email, first_name=patient.name_given[:150], last_name=patient.name_family[:150]
+                email, first_name=patient.name_given[:150], last_name=patient.name_family[:150]
             )
-    except IntegrityError:  # another patient with this e-mail, at the same moment
+    except IntegrityError:
         raise Conflict(_TAKEN.format(patient)) from None
     patient.user = user
     patient.save(update_fields=["user", "last_updated"])
     return user
 
 
-def _check_is_plain(user: User) -> None:
-    if not user.is_active or user.is_staff or user.user_type is not UserType.PATIENT:
-        raise PermissionDenied(
-            "This patient's account cannot be entered by invitation: they log in with it themselves."
-        )
+def end_access(user: User) -> None:
+    """Revoke every code and token of an account, whichever app has them. Within the caller's transaction.
+
+    An exchange or a refresh that is under way has locked its row: it ends first, and what it gave is ended too. With
+    the account locked nothing new is given until the transaction ends.
+    """
+    Grant.objects.filter(user=user).delete()
+    live = RefreshToken.objects.filter(user=user, revoked=None)
+    list(live.select_for_update())
+    User.objects.select_for_update().get(pk=user.pk)
+    live.update(revoked=timezone.now(), access_token=None)
+    AccessToken.objects.filter(user=user).delete()
+    IDToken.objects.filter(user=user).delete()

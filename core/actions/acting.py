@@ -1,7 +1,8 @@
 """On whose behalf the database changes: what the consent history and the audit trail say of a write."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -35,7 +36,13 @@ def acting(actor: Principal | None, *, door: str, how: str = "") -> Iterator[Non
 
 
 def record_write(
-    actor: Principal | None, *, door: str, action: str, patient_ids: Iterable[int], study_id: int | None = None
+    actor: Principal | None,
+    *,
+    door: str,
+    action: str,
+    patient_ids: Iterable[int],
+    study_id: int | None = None,
+    detail: Mapping[str, Any] | None = None,
 ) -> None:
     """The audit row of a write, in the write's own transaction: neither is there without the other."""
     record_access(
@@ -48,4 +55,5 @@ def record_write(
         study_id=study_id,
         patient_ids=patient_ids,
         source=actor.source if actor else "",
+        detail=detail,
     )

@@ -35,16 +35,20 @@ class InvitationAnswer(CamelCase):
 
 
 class NewInvitationAnswer(InvitationAnswer):
-    """The only answer that ever has the token and the link."""
+    """The only answer that ever has the token and the link; null for a patient who has an account already."""
 
-    token = serializers.CharField()
-    invitation_link = serializers.CharField()
+    token = serializers.CharField(allow_null=True)
+    invitation_link = serializers.CharField(allow_null=True)
 
 
 class NewInvitation(CamelCase):
     patient_id = IdField()
     client_id = serializers.CharField(max_length=100, help_text="Its name in OAuth, or the number of its row.")
-    send_email = serializers.BooleanField(required=False, default=False, help_text="Also send the link to the patient.")
+    send_email = serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text="Also send the link to the patient. A patient with an account gets it in no other way.",
+    )
 
 
 class InvitationQuery(PageQuery):
@@ -80,7 +84,12 @@ class InvitationList(RestView):
 
     @operation("Patient.u", body=NewInvitation, answer=NewInvitationAnswer, status=201)
     def post(self) -> Any:
-        """Issues an invitation. While one of the patient to the client is open, that one gets a new token instead."""
+        """Issues an invitation. While one of the patient to the client is open, that one gets a new token instead.
+
+        A patient without an account gets one when it is redeemed. One whose account has no password gets the link by
+        e-mail only, at the account's address, and the answer has neither token nor link; redeeming it logs out every
+        app they used. One who has a password is not invited (409): the app sends them to the login page.
+        """
         self.touched([self.body["patient_id"]])  # for the trail, if it is refused
         patient = fetch(Patient.objects.all(), self.body["patient_id"], self.principal, Permission.PATIENT_MANAGE)
         issued = invitations.issue_invitation(

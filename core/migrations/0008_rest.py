@@ -129,7 +129,33 @@ class Migration(migrations.Migration):
                     models.CharField(help_text="SHA-256 of the token, in hexadecimal.", max_length=64, unique=True),
                 ),
                 ("expires", models.DateTimeField()),
+                (
+                    "email",
+                    models.EmailField(
+                        help_text="Whom it was issued for: a change of the patient's record does not move it.",
+                        max_length=254,
+                    ),
+                ),
                 ("last_updated", models.DateTimeField(auto_now=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        help_text="The account that it lets the patient into again; none where redeeming it makes one.",
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "issuer",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
                 (
                     "client",
                     models.ForeignKey(

@@ -1,5 +1,6 @@
 from typing import Self
 
+from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
@@ -31,6 +32,15 @@ class PatientInvitation(models.Model):
     status = models.CharField(max_length=16, choices=Status, default=Status.ISSUED)
     token_hash = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the token, in hexadecimal.")
     expires = models.DateTimeField()
+    email = models.EmailField(help_text="Whom it was issued for: a change of the patient's record does not move it.")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        null=True,
+        related_name="+",
+        help_text="The account that it lets the patient into again; none where redeeming it makes one.",
+    )
+    issuer = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     last_updated = models.DateTimeField(auto_now=True)
 
     objects = PatientInvitationQuerySet.as_manager()

@@ -16,7 +16,7 @@ from typing import Any
 
 from core.models import CodeableConcept, DataSource, Practitioner, StudyClient
 from tests import personas
-from tests.factories import InvitationFactory, ObservationFactory, OrganizationClientFactory
+from tests.factories import InvitationFactory, ObservationFactory, OrganizationClientFactory, PatientFactory
 
 PEOPLE = {
     "admin": "admin",
@@ -224,7 +224,13 @@ CLIENTS = [
     Row(
         "POST",
         "invitation",
-        "201 201 201 403 403 404 403 404 404",
+        "201 201 201 403 403 404 404 404 404",
+        {"patientId": "{newcomer}", "clientId": "{client}"},
+    ),
+    Row(
+        "POST",
+        "invitation",
+        "409 409 409 403 403 404 403 404 404",  # Peter logs in
         {"patientId": "{peter}", "clientId": "{client}"},
     ),
     Row("GET", "invitation/{invitation}", "200 200 200 404 404 404 404 404 404"),
@@ -254,7 +260,8 @@ def ids_of_the_world() -> dict[str, int]:
     megan = Practitioner.objects.get(user__email="member_megan@example.com")
     code = dict(CodeableConcept.objects.values_list("coding_code", "pk"))
     source = dict(DataSource.objects.values_list("name", "pk"))
-    client = OrganizationClientFactory(organization=personas.organization_of("Lifespan Lab"))
+    lab = personas.organization_of("Lifespan Lab")
+    client = OrganizationClientFactory(organization=lab)
     StudyClient.objects.create(study=personas.study_of(personas.BP_AND_HR), client=client.application)
     invitation = InvitationFactory(patient=personas.patient_of("ll_patient_pamela"), client=client.application)
     heart_rate = CodeableConcept.objects.get(pk=code["omh:heart-rate:2.0"])
@@ -262,12 +269,13 @@ def ids_of_the_world() -> dict[str, int]:
     return {
         "client": client.pk,
         "invitation": invitation.pk,
-        "lab": personas.organization_of("Lifespan Lab").pk,
+        "lab": lab.pk,
         "saturn": personas.organization_of("Saturn School of Data Science").pk,
         "megan": megan.pk,
         "megan_user": megan.user_id,
         "study": personas.study_of(personas.BP_AND_HR).pk,
         "peter": personas.patient_of("ll_patient_peter").pk,
+        "newcomer": PatientFactory(organizations=[lab], telecom_email="newcomer@test.invalid").pk,
         "observation": observation.pk,
         "glucose": code["omh:blood-glucose:4.0"],
         "blood_pressure": code["omh:blood-pressure:4.0"],
