@@ -17,12 +17,9 @@ def camel(name: str) -> str:
     return _WORD.sub(lambda match: match[1].upper(), name)
 
 
+# Fields are snake_case in Python and camelCase on the wire, where snake_case is accepted too. Names of fields only: what
+# a field holds (`omhData`) keeps its own. No docstring, which would describe every schema of the OpenAPI document.
 class CamelCase(serializers.Serializer[Any]):
-    """Fields are snake_case in Python and camelCase on the wire, where snake_case is accepted too.
-
-    Names of fields only: what a field holds (`omhData`) keeps its own.
-    """
-
     aliases: Mapping[str, str] = {}
     """Other names, in camelCase, that existing clients send -> the field's name on the wire."""
 
@@ -41,8 +38,9 @@ class CamelCase(serializers.Serializer[Any]):
         return super().to_internal_value(given)
 
 
+# The same, with fields from a model.
 class CamelCaseModel(CamelCase, serializers.ModelSerializer[Any]):
-    """The same, with fields from a model."""
+    pass
 
 
 def _named(field: Any, name: str) -> Any:

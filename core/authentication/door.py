@@ -11,7 +11,7 @@ from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import Throttled
+from rest_framework.exceptions import NotAuthenticated, Throttled
 from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -82,6 +82,10 @@ class DoorView(APIView):
         """What a client can act on, beside the door's own words. A door that answers errors itself calls it first."""
         if isinstance(exc, InsufficientScope):
             self.missing_scope = exc.scope
+
+    def permission_denied(self, *_: Any, **__: Any) -> NoReturn:
+        """Nobody without a login comes further; what somebody may do is asked later, and not of DRF."""
+        raise NotAuthenticated("Log in and send the token: Authorization: Bearer <access token>.")
 
     def throttled(self, _request: Request, wait: float | None) -> NoReturn:
         seconds = max(1, math.ceil(wait or 0))

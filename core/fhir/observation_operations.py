@@ -25,6 +25,8 @@ _MOST_HOURS = 87_600
 _SYSTEM = "http://terminology.hl7.org/CodeSystem/observation-statistics"
 _Figure = Callable[[Statistics], float | None]
 
+_NO_PARAMETER = "There is no such parameter: $stats takes subject, code or coding, system, duration, date, statistic."
+
 
 def _percentile(place: int) -> _Figure:
     return lambda found: found.percentiles[place] if found.percentiles else None
@@ -123,7 +125,10 @@ def _criteria(given: list[tuple[str, str]]) -> list[tuple[str, str]]:
             case "system":
                 pass
             case _:
-                raise _refusal(name[:64], "It is subject, code or coding, system, duration, date and statistic.")
+                raise _refusal(
+                    name[:64],
+                    "There is no such parameter: it takes subject, code or coding, system, duration, date and statistic.",
+                )
     for needed in ("subject", "code"):
         if needed not in dict(criteria):
             raise _refusal(needed, f"{needed} is missing: say whose numbers, and of which kind.")

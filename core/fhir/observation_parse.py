@@ -76,7 +76,6 @@ _PATIENT = re.compile(rf"(?:{re.escape(BASE)}/)?Patient/([1-9][0-9]{{0,18}})(?:/
 _DEVICE = re.compile(rf"(?:{re.escape(BASE)}/)?Device/([1-9][0-9]{{0,18}})(?:/_history/[0-9]+)?", re.ASCII)
 _DATA = "valueAttachment.data"
 _SAYS_WHEN = {"effectiveDateTime", "effectiveInstant", "effectivePeriod", "effectiveTiming"}
-_META = ("profile", "security", "tag")
 _OURS = frozenset(
     {
         "resourceType",

@@ -4,7 +4,7 @@ The data point is the value, whole, as an attachment. What is a number is also a
 one value (R5 `value[x]`), and readers who know no Open mHealth look for quantities.
 """
 
-from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
@@ -29,9 +29,7 @@ def render(rows: Sequence[Row]) -> list[Resource]:
 
 
 def _resource(row: Row) -> Resource:
-    meta = {"versionId": str(row.version_id), "lastUpdated": instant(row.last_updated)}
-    if row.ingest_id is not None:
-        meta["source"] = f"{BASE}/Provenance/{row.ingest_id}"
+    meta = _meta(row.version_id, row.last_updated, row.ingest_id)
     resource: Resource = {"resourceType": "Observation", "id": str(row.id), "meta": meta}
     if row.identifiers:
         resource["identifier"] = orjson.Fragment(row.identifiers)
@@ -39,7 +37,7 @@ def _resource(row: Row) -> Resource:
     if category := _category(row.coding_code):
         resource["category"] = category
     resource["code"] = _code(row.coding_system, row.coding_code, row.code_text)
-    resource["subject"] = _subject(row)
+    resource["subject"] = _subject(row.patient_id, row.patient_identifier)
     start = _moment(row.effective_start, row.utc_offset_minutes)
     if row.effective_end is None:
         resource["effectiveDateTime"] = start
@@ -47,8 +45,8 @@ def _resource(row: Row) -> Resource:
         resource["effectivePeriod"] = {"start": start, "end": _moment(row.effective_end, row.utc_offset_minutes)}
     if row.data_source_id is not None:
         resource["device"] = {"reference": f"Device/{row.data_source_id}"}
-    data = b64encode(row.data_point.encode()).decode()
-    resource["valueAttachment"] = {"contentType": "application/json", "data": data}
+    data = b2a_base64(row.data_point.encode(), newline=False)
+    resource["valueAttachment"] = orjson.Fragment(b'{"contentType":"application/json","data":"%b"}' % data)
     if component := _component(row):
         resource["component"] = component
     return _with_extra(resource, row.fhir_extra) if row.fhir_extra else resource
@@ -59,11 +57,17 @@ def _with_extra(resource: Resource, extra: str) -> Resource:
     return with_extra(plain, orjson.loads(extra))
 
 
-def _subject(row: Row) -> Resource:
-    subject: Resource = {"reference": f"Patient/{row.patient_id}"}
-    if row.patient_identifier:
-        subject["identifier"] = orjson.Fragment(row.patient_identifier)
-    return subject
+@lru_cache(1_000)
+def _meta(version_id: int, last_updated: datetime, ingest_id: int | None) -> Resource:
+    """What came in together has it in common."""
+    meta = {"versionId": str(version_id), "lastUpdated": instant(last_updated)}
+    return meta if ingest_id is None else {**meta, "source": f"{BASE}/Provenance/{ingest_id}"}
+
+
+@lru_cache(1_000)
+def _subject(patient_id: int, identifier: str | None) -> Resource:
+    subject: Resource = {"reference": f"Patient/{patient_id}"}
+    return {**subject, "identifier": orjson.Fragment(identifier)} if identifier else subject
 
 
 def _moment(moment: datetime, utc_offset_minutes: int | None) -> str:

@@ -77,9 +77,12 @@ class Shown:
     issues: list[Issue] = field(default_factory=list)
 
     def add(self, type_: ResourceType, rows: Sequence[Any], mode: str) -> None:
-        for row, resource in zip(rows, type_.render(rows, self.principal), strict=True):
-            self.entries.append(entry(type_.url_of(row), self.subset.of(type_.name, resource), mode))
-            self.patient_ids.update(type_.patient_ids(row))
+        resources = type_.render(rows, self.principal)
+        if not self.subset.is_whole:
+            resources = [self.subset.of(type_.name, resource) for resource in resources]
+        urls = map(type_.url_of, rows)
+        self.entries += [entry(url, resource, mode) for url, resource in zip(urls, resources, strict=True)]
+        self.patient_ids.update(*map(type_.patient_ids, rows))
 
 
 def _study_id(asked: Search) -> int | None:

@@ -334,7 +334,7 @@ def test_values_of_observations_are_compared(client, lab):
         assert client.get(f"{BASE}/Observation", {name: malformed}).status_code == 400
 
 
-@pytest.mark.parametrize("query", ["name=" + "a," * 500, "&".join(f"name={n}" for n in range(101))])
+@pytest.mark.parametrize("query", ["name=a&" * 101, "&".join(["name=" + "a," * 300] * 4)])
 def test_a_search_of_very_many_values_is_too_costly(client, query):
     answer = client.post(f"{BASE}/Patient/_search", query, content_type="application/x-www-form-urlencoded")
     assert (answer.status_code, answer.json()["issue"][0]["code"]) == (400, "too-costly")

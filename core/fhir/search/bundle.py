@@ -10,7 +10,7 @@ from core.fhir.errors import Issue, Resource, operation_outcome
 
 
 def link(relation: str, path: str, parameters: Iterable[tuple[str, str]]) -> Resource:
-    query = urlencode(list(parameters), safe="$,:|/")
+    query = urlencode(list(parameters), safe="$,:/")
     return {"relation": relation, "url": f"{BASE}/{path}{'?' if query else ''}{query}"}
 
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from core.fhir.resource import ResourceType
 
 MAX_PARAMETERS = 100
-MAX_VALUES = 500
-"""In all parameters together, where commas separate several: as many ids as fit a URL."""
+MAX_VALUES = 1_000
+"""In all parameters together, where commas separate several."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,9 +32,13 @@ class Subset:
             raise InvalidResource(Issue("value", sentence, "_summary"))
         return cls(summary, frozenset(_element(name.strip()) for name in elements.split(",") if name.strip()))
 
+    @property
+    def is_whole(self) -> bool:
+        return self.summary in ("false", "count") and not self.elements
+
     def of(self, type_name: str, resource: Any) -> Any:
         """The part of a rendered resource, marked as one."""
-        if self.summary in ("false", "count") and not self.elements:
+        if self.is_whole:
             return resource
         whole: Resource = resource if isinstance(resource, dict) else orjson.loads(orjson.dumps(resource))
         shown = {name: value for name, value in whole.items() if self._shows(type_name, name)}

@@ -59,7 +59,7 @@ def prefixed(text: str) -> tuple[str, str]:
     """(prefix, rest): `eq` where none is given (search.html#prefix)."""
     if text[:2].isalpha():
         if text[:2] not in PREFIXES:
-            raise ValueError(f"has a prefix that is none of {', '.join(PREFIXES)}.")
+            raise ValueError(f"must begin with a digit, or with one of the prefixes {', '.join(PREFIXES)}.")
         return text[:2], text[2:]
     return "eq", text
 
