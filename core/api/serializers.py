@@ -17,8 +17,8 @@ def camel(name: str) -> str:
     return _WORD.sub(lambda match: match[1].upper(), name)
 
 
-# Fields are snake_case in Python and camelCase on the wire, where snake_case is accepted too. Names of fields only: what
-# a field holds (`omhData`) keeps its own. No docstring, which would describe every schema of the OpenAPI document.
+# Fields are snake_case in Python and camelCase on the wire, where snake_case is accepted too. Names of fields only:
+# what a field holds (`omhData`) keeps its own. No docstring, which would describe every schema of the OpenAPI document.
 class CamelCase(serializers.Serializer[Any]):
     aliases: Mapping[str, str] = {}
     """Other names, in camelCase, that existing clients send -> the field's name on the wire."""

@@ -125,10 +125,7 @@ def _criteria(given: list[tuple[str, str]]) -> list[tuple[str, str]]:
             case "system":
                 pass
             case _:
-                raise _refusal(
-                    name[:64],
-                    "There is no such parameter: it takes subject, code or coding, system, duration, date and statistic.",
-                )
+                raise _refusal(name[:64], _NO_PARAMETER)
     for needed in ("subject", "code"):
         if needed not in dict(criteria):
             raise _refusal(needed, f"{needed} is missing: say whose numbers, and of which kind.")
