@@ -1,10 +1,12 @@
 """The web service, the same in production and in the demo: `python -m jhe`."""
 
+import ctypes
 import gc
 import logging
 import os
 import signal
 import sys
+from contextlib import suppress
 from importlib import import_module
 from threading import Thread
 from types import FrameType
@@ -30,6 +32,8 @@ THREADS = 12
 MAX_CONNECTIONS = 500
 """Clients at a time, however slow. Each holds a socket and what it sent so far, of which 128 kB in memory."""
 
+_M_ARENA_MAX = -8  # malloc.h
+
 MAX_BODY_BYTES = 10 * 1024 * 1024
 """Ten times a bundle of a thousand observations. A larger request is told 413, whoever sends it."""
 
@@ -48,6 +52,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _finish)
     import_module(settings.ROOT_URLCONF)  # with every view, so that the first request does not wait for it
     application = import_module("jhe.wsgi").application
+    _share_memory()
     # What is there now stays; the collector goes through what a page of a thousand resources adds, and not so often.
     gc.freeze()
     gc.set_threshold(10_000, 10, 10)
@@ -65,6 +70,12 @@ def main() -> None:
         clear_untrusted_proxy_headers=False,
         ident="",
     ).run()
+
+
+def _share_memory() -> None:
+    """glibc has an arena of memory for each thread, and each keeps what its largest bundle needed: two are enough."""
+    with suppress(AttributeError, OSError):  # other C libraries have no such thing
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
 
 
 def _finish(_signal: int, _frame: FrameType | None) -> None:

@@ -37,7 +37,16 @@ print(json.dumps({user.email: issue(user)["access_token"] for user in User.objec
 def older_client(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     """Version 0.4.0 in a folder of its own, under a name of its own, on the packages that 0.5.0 runs on too."""
     folder = tmp_path_factory.mktemp("jupyterhealth-client-0.4.0")
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:"]
+    # The environment has no pip of its own; the Python that it was made from has.
+    install = [
+        getattr(sys, "_base_executable", sys.executable),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--only-binary=:all:",
+    ]
     options = ["--disable-pip-version-check", f"--target={folder}", f"--requirement={OLDER}"]
     done = subprocess.run([*install, *options], capture_output=True, text=True, check=False)
     if done.returncode:

@@ -34,16 +34,8 @@ def test_observations_are_read_along_their_index_by_patient_and_kind(name):
         assert "code_id = " in lines[number + 1]
 
 
-@pytest.mark.django_db
-def test_a_page_of_observations_begins_where_its_cursor_points():
-    lines = plan_of("get_patient_observations").splitlines()
-    for direction in ("Index Scan using obs_time", "Index Scan Backward using obs_time"):
-        [condition] = [lines[n + 1] for n, line in enumerate(lines) if direction in line and "ROW(" in lines[n + 1]]
-        assert "Index Cond:" in condition
-
-
-@pytest.mark.django_db
-def test_a_window_in_time_narrows_what_is_read():
+@pytest.fixture
+def readings(db):
     """On a table that has statistics: of two indexes that begin alike, the one that knows times is then cheaper."""
     patient, code = PatientFactory(), CodeFactory()
     Observation.objects.bulk_create(
@@ -52,6 +44,16 @@ def test_a_window_in_time_narrows_what_is_read():
     )
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE core_observation")
+
+
+def test_a_page_of_observations_begins_where_its_cursor_points(readings):
+    lines = plan_of("get_patient_observations").splitlines()
+    for direction in ("Index Scan using obs_time", "Index Scan Backward using obs_time"):
+        [condition] = [lines[n + 1] for n, line in enumerate(lines) if direction in line and "ROW(" in lines[n + 1]]
+        assert "Index Cond:" in condition
+
+
+def test_a_window_in_time_narrows_what_is_read(readings):
     for name in ("get_patient_observations", "get_glucose_metrics"):
         lines = plan_of(name).splitlines()
         conditions = [lines[n + 1] for n, line in enumerate(lines) if "using obs_time on core_observation" in line]

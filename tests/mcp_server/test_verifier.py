@@ -75,10 +75,10 @@ async def test_a_cached_token_is_refused_once_it_has_expired(
 
 @pytest.mark.parametrize(
     ("changes", "sentence"),
-    [
+    [  # long before or after, because these are made when the tests are collected
         ({"exp": int(time.time()) - 31}, "The token has expired."),
-        ({"nbf": int(time.time()) + 300}, "The token is not valid yet."),
-        ({"iat": int(time.time()) + 300}, "The token is not valid yet."),
+        ({"nbf": int(time.time()) + 86_400}, "The token is not valid yet."),
+        ({"iat": int(time.time()) + 86_400}, "The token is not valid yet."),
         ({"iss": "http://evil.example"}, "The token comes from another issuer."),
         ({"iss": tokens.ISSUER + "/"}, "The token comes from another issuer."),
         ({"aud": tokens.ISSUER}, "The token is meant for another resource."),
