@@ -27,7 +27,10 @@ class Writes(FhirView):
 
     def resource_sent(self) -> Any:
         self.check_media("application/json", "application/fhir+json")
-        return self.request.data
+        sent = self.request.data
+        # A view and its request hold each other until the collector comes by; what was sent need not wait for it.
+        vars(self.request).update(_full_data=None, _data=None)
+        return sent
 
     def check_media(self, *accepted: str) -> None:
         """Forms are for searches, and a patch is no resource."""
