@@ -1,4 +1,4 @@
-"""`make bench`: everything, in a quarter of an hour, most of which makes ten million observations.
+"""`make bench`: everything, in eight minutes, most of which makes ten million observations.
 
 `python -m benchmarks --only ingest` measures one subject; `--rounds 1 --seconds 0.1 --rows 20000` only tries the
 machinery.
