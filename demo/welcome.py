@@ -58,6 +58,8 @@ def directions(exchange: Exchange) -> str:
     return f"""
 Login             {exchange.web_url}/
 Django admin      {exchange.web_url}/admin/
+REST              {exchange.web_url}/api/v1/  (routes: {exchange.web_url}/api/schema/swagger)
+FHIR R5           {exchange.web_url}/FHIR/R5/  (what it can do: {exchange.web_url}/FHIR/R5/metadata)
 MCP endpoint      {exchange.mcp_url}
 
 Logins, all with the password {PASSWORD}
