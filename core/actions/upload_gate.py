@@ -12,7 +12,7 @@ from core.policy.checks import no_such
 from core.policy.errors import DomainError, InvalidInput, NotVisible, PermissionDenied
 from core.policy.permissions import Permission
 from core.policy.principal import Principal
-from core.policy.roles import roles_granting
+from core.policy.roles import roles_for
 from core.sql import statement
 
 _GATE = statement("observations_gate")
@@ -53,9 +53,9 @@ def ask(actor: Principal, sendings: Collection[Sending]) -> dict[Sending, int | 
     """
     asked = list(sendings)
     given: dict[str, Any] = {
-        "user_id": actor.user_id,
-        "may_write": roles_granting(Permission.OBSERVATION_WRITE),
-        "may_read_patient": roles_granting(Permission.PATIENT_READ),
+        "user_id": actor.caller_id,
+        "may_write": roles_for(actor, Permission.OBSERVATION_WRITE),
+        "may_read_patient": roles_for(actor, Permission.PATIENT_READ),
         "patient_ids": [sending.patient_id for sending in asked],
         "systems": [_system(sending) for sending in asked],
         "codes": [sending.coding_code for sending in asked],

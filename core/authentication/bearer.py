@@ -13,6 +13,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from core.models import User
+from core.policy.permissions import Permission
 from core.policy.principal import Principal, UserType
 from core.policy.source import address_of
 from core.sql import statement
@@ -38,7 +39,7 @@ class BearerAuthentication(BaseAuthentication):
         found = _find(checksum)
         if found is None:
             raise AuthenticationFailed(_REFUSED)
-        user_id, is_practitioner, client_id, scope, resources = found
+        user_id, is_practitioner, client_id, scope, resources, narrowing_id, permissions = found
         if not AccessToken(resource=json.loads(resources)).allows_audience(settings.BASE_URL):
             raise AuthenticationFailed(_OTHER_RESOURCE)  # RFC 8707, with the rule of core/oauth/resources.py
         principal = Principal(
@@ -48,6 +49,8 @@ class BearerAuthentication(BaseAuthentication):
             scopes=frozenset(scope.split()),
             token_key=checksum,
             source=address_of_client(request),
+            narrowing_id=narrowing_id,
+            permissions=None if permissions is None else frozenset(map(Permission, permissions)),
         )
         return User.from_db(None, ["id"], [user_id]), principal
 
@@ -67,8 +70,11 @@ def address_of_client(request: Request) -> str:
     return address_of(request.META.get(settings.CLIENT_IP, ""))
 
 
-def _find(checksum: str) -> tuple[int, bool, str, str, str] | None:
+_Found = tuple[int, bool, str, str, str, int | None, list[str] | None]
+
+
+def _find(checksum: str) -> _Found | None:
     with connection.cursor() as cursor:
         cursor.execute(_BEARER, {"checksum": checksum})
-        row: tuple[int, bool, str, str, str] | None = cursor.fetchone()
+        row: _Found | None = cursor.fetchone()
     return row

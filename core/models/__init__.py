@@ -11,12 +11,15 @@ from core.models.audit import AuditEvent, AuditSeal
 from core.models.audit_reach import AuditAccess, AuditReach
 from core.models.bulk import BulkFile, BulkJob
 from core.models.client import Client, ClientAccess, OrganizationClient
+from core.models.client_consent import ClientConsent, ConsentedToken
 from core.models.code import CodeableConcept
 from core.models.consent import ConsentHistory, StudyPatientScopeConsent
 from core.models.data_source import DataSource, DataSourceSupportedScope
 from core.models.history import ResourceHistory
 from core.models.ingest import Ingest
 from core.models.invitation import PatientInvitation
+from core.models.mcp_token import McpToken
+from core.models.narrowing import Narrowing, NarrowingCode, NarrowingOrganization, NarrowingStudy
 from core.models.observation import Observation, ObservationIdentifier
 from core.models.organization import Organization
 from core.models.patient import Patient, PatientIdentifier, PatientOrganization
@@ -36,12 +39,19 @@ __all__ = [
     "CatalogueAccess",
     "Client",
     "ClientAccess",
+    "ClientConsent",
     "CodeableConcept",
     "ConsentHistory",
+    "ConsentedToken",
     "DataSource",
     "DataSourceSupportedScope",
     "EnrolmentAccess",
     "Ingest",
+    "McpToken",
+    "Narrowing",
+    "NarrowingCode",
+    "NarrowingOrganization",
+    "NarrowingStudy",
     "Observation",
     "ObservationAccess",
     "ObservationIdentifier",

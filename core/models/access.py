@@ -7,19 +7,22 @@ from django.db.models import Exists, OuterRef
 
 from core.policy.permissions import Permission
 from core.policy.principal import Principal
-from core.policy.roles import roles_granting
+from core.policy.roles import roles_for
 
 M = TypeVar("M", bound=models.Model, covariant=True)
 
 
 class AccessQuerySet(models.QuerySet["models.Model"]):
     def granting(self, principal: Principal, permission: Permission) -> "AccessQuerySet":
-        """The rows on which this person has this permission: the one line where policy and views meet."""
-        return self.filter(user_id=principal.user_id, role__in=roles_granting(permission))
+        """The rows on which this caller has this permission: the one line where policy and views meet."""
+        return self.filter(user_id=principal.caller_id, role__in=roles_for(principal, permission))
 
 
 class Access(models.Model):
-    """What every access view has. Views have no key of their own: never fetch one by primary key."""
+    """What every access view has: `user_id` is a caller, a person's id or a narrowing's.
+
+    Views have no key of their own: never fetch one by primary key.
+    """
 
     user_id = models.BigIntegerField(primary_key=True)
     role = models.TextField()

@@ -10,7 +10,7 @@ from django.db import connection
 from core.models.observation_pages import Row
 from core.policy.permissions import Permission
 from core.policy.principal import Principal
-from core.policy.roles import roles_granting
+from core.policy.roles import roles_for
 from core.sql import statement
 
 _AFTER = statement("observations_after")
@@ -52,8 +52,8 @@ def still_readable(principal: Principal, ids: Iterable[int], *, study_id: int | 
 
 def _caller(principal: Principal, study_id: int | None) -> dict[str, Any]:
     return {
-        "user_id": principal.user_id,
-        "roles": roles_granting(Permission.OBSERVATION_READ),
+        "user_id": principal.caller_id,
+        "roles": roles_for(principal, Permission.OBSERVATION_READ),
         "studies": None if study_id is None else [study_id],
     }
 

@@ -15,7 +15,7 @@ from django.db import connection
 from core.policy.errors import InvalidInput
 from core.policy.permissions import Permission
 from core.policy.principal import Principal
-from core.policy.roles import roles_granting
+from core.policy.roles import roles_for
 from core.sql import statement
 
 
@@ -196,7 +196,7 @@ def ids_named(principal: Principal, which: Which, identifiers: Iterable[tuple[st
 
 def _narrowing(principal: Principal, which: Which, permission: Permission) -> dict[str, Any]:
     return {
-        "user_id": principal.user_id,
-        "roles": roles_granting(permission),
+        "user_id": principal.caller_id,
+        "roles": roles_for(principal, permission),
         **{name: getattr(which, name) for name in Which.__slots__},
     }

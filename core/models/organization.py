@@ -8,7 +8,7 @@ from core.models.fhir_extra import FHIR_EXTRA
 from core.models.versioned import Versioned
 from core.policy.permissions import Permission
 from core.policy.principal import Principal
-from core.policy.roles import SUPERUSER
+from core.policy.roles import NAMED, SUPERUSER
 
 ROOT_ID = 0
 """The organization above all others, made by the seed; the only one whose id is fixed."""
@@ -20,8 +20,10 @@ class OrganizationQuerySet(models.QuerySet["Organization"]):
 
     def with_role_of(self, principal: Principal) -> Self:
         """Each with `current_user_role`: the person's role in it, `superuser` before any other; None without one."""
-        held = OrganizationAccess.objects.filter(user_id=principal.user_id, organization_id=OuterRef("pk"))
-        strongest = held.order_by(Case(When(role=SUPERUSER.code, then=0), default=1)).values("role")[:1]
+        held = OrganizationAccess.objects.filter(user_id=principal.caller_id, organization_id=OuterRef("pk"))
+        strongest = held.order_by(
+            Case(When(role=SUPERUSER.code, then=0), When(role=NAMED.code, then=2), default=1)
+        ).values("role")[:1]
         return self.annotate(current_user_role=Subquery(strongest))
 
 

@@ -8,18 +8,18 @@ from core.policy.permissions import Permission
 from core.policy.principal import OrganizationRole, Principal, UserType
 
 
-def claims_of(user: User) -> dict[str, Any]:
+def claims_of(user: User, narrowing_id: int | None = None) -> dict[str, Any]:
     """`user_type`, `user_id` and, for a practitioner, `jhe_permissions` (core/policy/claims.py has the shape).
 
-    At most one row more is read than the claims hold: a superuser reaches everything.
+    Of a narrowed token they are what is left. At most one row more is read than the claims hold: a superuser reaches
+    everything.
     """
-    principal = Principal(user_id=user.pk, user_type=user.user_type)
+    principal = Principal(user_id=user.pk, user_type=user.user_type, narrowing_id=narrowing_id)
     if principal.user_type is not UserType.PRACTITIONER:
-        return claims.claims_for(user.pk, principal.user_type, studies=(), organizations=())
+        return claims.claims_for(principal, studies=(), organizations=())
     studies = Study.objects.visible_to(principal).order_by("pk").values_list("pk", flat=True)
     return claims.claims_for(
-        user.pk,
-        principal.user_type,
+        principal,
         studies=studies[: claims.MAX_STUDIES + 1],
         organizations=_organizations(principal),
     )

@@ -18,7 +18,7 @@ from core.oauth.resources import canonical
 from core.oauth.scopes import ALL_SCOPES, NOT_OFFERED
 from core.oauth.tokens import ALGORITHM, person_claims, signing_key
 
-_PERSON_CLAIMS = ("user_type", "user_id", "jhe_permissions")
+_PERSON_CLAIMS = ("user_type", "user_id", "jhe_permissions", "narrowing")
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _S256 = re.compile(r"[\w-]{43}", re.ASCII)  # RFC 7636 §4.2: 32 bytes in base64url
 _MAX_NONCE = 255

@@ -4,7 +4,8 @@
      "jhe_permissions": {"studies": [30001], "organizations": [{"id": 20003, "name": "…", "role": "manager"}],
                          "truncated": false}}
 
-A patient's token has no `jhe_permissions`. Past MAX_STUDIES or MAX_ORGANIZATIONS the lists are cut, so that the
+A patient's token has no `jhe_permissions`. A token that is narrowed has its `narrowing` (core/models/narrowing.py) too,
+and the lists are what that leaves. Past MAX_STUDIES or MAX_ORGANIZATIONS the lists are cut, so that the
 token still fits a request header (8 kB with the usual proxies), and `truncated` is true. Long names cut earlier.
 """
 
@@ -22,11 +23,13 @@ MAX_ORGANIZATIONS_TEXT = 3_200
 
 
 def claims_for(
-    user_id: int, user_type: UserType, studies: Iterable[int], organizations: Iterable[OrganizationRole]
+    principal: Principal, studies: Iterable[int], organizations: Iterable[OrganizationRole]
 ) -> dict[str, Any]:
-    """The claims of one person. `studies` and `organizations` are what the access views give them, in any order."""
-    claims: dict[str, Any] = {"user_type": user_type.value, "user_id": user_id}
-    if user_type is UserType.PRACTITIONER:
+    """The claims of one caller. `studies` and `organizations` are what the access views give them, in any order."""
+    claims: dict[str, Any] = {"user_type": principal.user_type.value, "user_id": principal.user_id}
+    if principal.narrowing_id is not None:
+        claims["narrowing"] = principal.narrowing_id
+    if principal.user_type is UserType.PRACTITIONER:
         claims["jhe_permissions"] = _permissions(sorted(studies), sorted(organizations, key=lambda o: o.id))
     return claims
 
@@ -55,6 +58,7 @@ def principal_from(claims: Mapping[str, Any], *, token_key: str) -> Principal:
             scopes=frozenset(str(claims.get("scope", "")).split()),
             token_key=token_key,
             limits=_limits(claims.get("jhe_permissions")),
+            narrowing_id=_narrowing(claims),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise NotAuthenticated("The token does not carry this exchange's claims: log in again.") from error
@@ -70,6 +74,10 @@ def _limits(permissions: Mapping[str, Any] | None) -> TokenLimits | None:
         ),
         truncated=permissions["truncated"] is not False,
     )
+
+
+def _narrowing(claims: Mapping[str, Any]) -> int | None:
+    return _integer(claims["narrowing"]) if "narrowing" in claims else None
 
 
 def _integer(value: Any) -> int:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from core.policy.permissions import Permission
+
 
 class UserType(StrEnum):
     PATIENT = "patient"
@@ -36,3 +38,12 @@ class Principal:
     limits: TokenLimits | None = None
     source: str = ""
     """The address that the request comes from, for the audit trail (core/policy/source.py)."""
+    narrowing_id: int | None = None
+    """What the token is narrowed to, below what the person may (core/models/narrowing.py); None for everything."""
+    permissions: frozenset[Permission] | None = None
+    """What the token can do at most; None for everything that the person can."""
+
+    @property
+    def caller_id(self) -> int:
+        """For whom the access views answer: what the token is narrowed to, else the person."""
+        return self.user_id if self.narrowing_id is None else self.narrowing_id

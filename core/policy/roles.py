@@ -1,12 +1,13 @@
 """Who can do what: role -> permissions. On which rows is the access views' part (core/sql).
 
 Roles of practitioners are per organization and do not inherit down the organization tree.
-`superuser`, `participant`, `self` and `anybody` are given by the access views, never stored.
+`superuser`, `participant`, `self`, `named` and `anybody` are given by the access views, never stored.
 """
 
 from dataclasses import dataclass
 
 from core.policy.permissions import Permission as Can
+from core.policy.principal import Principal
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +66,25 @@ ANYBODY = Role(
     frozenset({Can.CATALOGUE_READ}),
 )
 
+NAMED = Role(
+    "named",
+    "Knows the organization that runs a study, and nothing else of it: a token that is narrowed to that study.",
+    frozenset({Can.ORGANIZATION_READ}),
+)
+
 PRACTITIONER_ROLES = (VIEWER, MEMBER, MANAGER)
 """The roles that an organization gives; the others follow from who somebody is."""
 
-ALL_ROLES = (*PRACTITIONER_ROLES, SUPERUSER, PARTICIPANT, SELF, ANYBODY)
+ALL_ROLES = (*PRACTITIONER_ROLES, SUPERUSER, PARTICIPANT, SELF, NAMED, ANYBODY)
 
 
 def roles_granting(permission: Can) -> list[str]:
     """The role codes that include a permission, for `role = ANY(...)` against an access view."""
     return [role.code for role in ALL_ROLES if permission in role.permissions]
+
+
+def roles_for(principal: Principal, permission: Can) -> list[str]:
+    """As `roles_granting`, for one caller: none when the token leaves the permission out."""
+    if principal.permissions is not None and permission not in principal.permissions:
+        return []
+    return roles_granting(permission)

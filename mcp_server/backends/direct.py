@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 import anyio
@@ -13,14 +14,22 @@ from pydantic_core import from_json, to_json
 from core.policy.checks import check_claim_reaches_study, no_such
 from core.policy.errors import DomainError, NotAuthenticated, NotVisible, Unavailable
 from core.policy.permissions import Permission
-from core.policy.roles import roles_granting
+from core.policy.principal import Principal, UserType
+from core.policy.roles import roles_for
 from mcp_server import errors, results
 from mcp_server.auth.caller import Caller, FindCaller
 from mcp_server.database import Database, TookTooLong
 from mcp_server.queries import question, unframed
 from mcp_server.tool import Answer, Tool
 
-_ROLES = {f"may_{permission.replace(':', '_')}": roles_granting(permission) for permission in Permission}
+_MAY = {permission: f"may_{permission.replace(':', '_')}" for permission in Permission}
+
+
+@lru_cache(1_000)
+def _roles(permissions: frozenset[Permission] | None) -> Mapping[str, list[str]]:
+    """Every `:may_…`, of which a token with `permissions` leaves some without a role."""
+    narrowed = Principal(user_id=0, user_type=UserType.PRACTITIONER, permissions=permissions)
+    return {name: roles_for(narrowed, permission) for permission, name in _MAY.items()}
 
 
 class Direct:
@@ -112,13 +121,14 @@ class Call:
     def _values(self, parameters: Mapping[str, Any], without_body: str) -> dict[str, Any]:
         principal = self._caller.principal
         return {
-            **_ROLES,
+            **_roles(principal.permissions),
             "study_id": None,
             "patient_id": None,
             "data_type": None,
             **self._arguments,
             **parameters,
-            "user_id": principal.user_id,
+            "user_id": principal.caller_id,
+            "person_id": principal.user_id,
             "client_id": principal.client_id,
             "token_key": principal.token_key,
             "token_studies": self._caller.studies,

@@ -8,7 +8,7 @@ SELECT
         action => :action,
         outcome => CASE WHEN answer.body IS NOT NULL THEN 'success'
                         WHEN standing.stands THEN :outcome_without_body ELSE 'refused' END,
-        user_id => :user_id,
+        user_id => :person_id,
         client_id => :client_id,
         token_key => :token_key,
         study_id => :study_id,
@@ -19,7 +19,7 @@ SELECT
 FROM (
     SELECT EXISTS (
         SELECT FROM access_token AS token
-        WHERE token.token_key = :token_key AND token.user_id = :user_id
+        WHERE token.token_key = :token_key AND token.caller_id = :user_id AND token.user_id = :person_id
             AND 'mcp' = ANY(string_to_array(token.scope, ' '))
     ) AS stands
     OFFSET 0 -- a fence: asked once, however often it is named

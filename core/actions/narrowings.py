@@ -1,0 +1,40 @@
+"""Tokens are narrowed below what their person may."""
+
+from collections.abc import Collection, Mapping
+
+from django.db import transaction
+
+from core.models import Narrowing, NarrowingCode, NarrowingOrganization, NarrowingStudy, User
+
+
+@transaction.atomic
+def narrow(
+    user: User,
+    *,
+    studies: Collection[int] | None = None,
+    organizations: Collection[int] | None = None,
+    codes: Mapping[int, str] | None = None,
+) -> Narrowing | None:
+    """What is left of a person's reach: these studies, and these organizations with all that is theirs.
+
+    Ids of rows; None for both leaves every place. `codes` are kinds of data (CodeableConcept ids) with the letters of
+    SMART's `cruds` that the token has for each; None leaves every kind. Nothing to narrow: None. That the person
+    reaches what is named is not asked here: the access views leave out what they do not, at every moment.
+    """
+    if studies is None and organizations is None and codes is None:
+        return None
+    narrowing = Narrowing.objects.create(
+        user=user, everywhere=studies is None and organizations is None, every_code=codes is None
+    )
+    NarrowingStudy.objects.bulk_create(
+        NarrowingStudy(narrowing=narrowing, study_id=study_id) for study_id in sorted(set(studies or ()))
+    )
+    NarrowingOrganization.objects.bulk_create(
+        NarrowingOrganization(narrowing=narrowing, organization_id=organization_id)
+        for organization_id in sorted(set(organizations or ()))
+    )
+    NarrowingCode.objects.bulk_create(
+        NarrowingCode(narrowing=narrowing, code_id=code_id, letters=letters)
+        for code_id, letters in sorted((codes or {}).items())
+    )
+    return narrowing

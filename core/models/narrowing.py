@@ -1,0 +1,67 @@
+"""What a token is narrowed to, below what its person may."""
+
+from django.conf import settings
+from django.db import models
+
+
+class Narrowing(models.Model):
+    """A person with less in reach: the access views answer for its id, which is negative, as they do for a person's.
+
+    Nothing is granted here. The views give a narrowing what its person reaches at that moment and what is named here
+    besides; a superuser counts as a manager then, and an organization that only runs a named study is only named.
+    """
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="narrowings")
+    everywhere = models.BooleanField(
+        default=False, help_text="All studies and organizations of the person; none need be named then."
+    )
+    every_code = models.BooleanField(default=True, help_text="All kinds of data; none need be named then.")
+    studies = models.ManyToManyField("core.Study", through="NarrowingStudy", related_name="+")
+    organizations = models.ManyToManyField("core.Organization", through="NarrowingOrganization", related_name="+")
+    codes = models.ManyToManyField("core.CodeableConcept", through="NarrowingCode", related_name="+")
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id__lt=0), name="narrowing_is_no_person")]
+
+    def __str__(self) -> str:
+        return f"Narrowing {self.pk} of user {self.user_id}"
+
+
+class NarrowingStudy(models.Model):
+    narrowing = models.ForeignKey(Narrowing, models.CASCADE, related_name="study_links")
+    study = models.ForeignKey("core.Study", models.CASCADE, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["narrowing", "study"], name="narrowing_study_once")]
+
+    def __str__(self) -> str:
+        return f"Study {self.study_id} of narrowing {self.narrowing_id}"
+
+
+class NarrowingOrganization(models.Model):
+    """With everything that is the organization's: its studies, its patients."""
+
+    narrowing = models.ForeignKey(Narrowing, models.CASCADE, related_name="organization_links")
+    organization = models.ForeignKey("core.Organization", models.CASCADE, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["narrowing", "organization"], name="narrowing_organization_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"Organization {self.organization_id} of narrowing {self.narrowing_id}"
+
+
+class NarrowingCode(models.Model):
+    """A kind of data, and which of SMART's letters `cruds` the token has for observations of it."""
+
+    narrowing = models.ForeignKey(Narrowing, models.CASCADE, related_name="code_links")
+    code = models.ForeignKey("core.CodeableConcept", models.CASCADE, related_name="+")
+    letters = models.CharField(max_length=5)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["narrowing", "code"], name="narrowing_code_once")]
+
+    def __str__(self) -> str:
+        return f"Code {self.code_id} of narrowing {self.narrowing_id}"
