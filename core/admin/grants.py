@@ -9,7 +9,7 @@ from core.models import ClientConsent, McpToken
 @admin.register(ClientConsent)
 class ClientConsentAdmin(CredentialAdmin):
     list_display = ("id", "user", "application", "scope", "given")
-    list_display_links = ("id",)
+    list_display_links = ("id", "user")
     search_fields = ("user__email", "application__name")
 
     def has_add_permission(self, request: object) -> bool:
