@@ -9,13 +9,13 @@ from rest_framework.response import Response
 
 from core.fhir.elements import coded
 from core.fhir.errors import InvalidResource, Issue, Resource
-from core.fhir.observation_kinds import UCUM, UNITS
 from core.fhir.observation_search import which_of
 from core.fhir.registry import TYPES
 from core.fhir.search.bundle import entry, link, searchset
 from core.fhir.search.query import parse
 from core.fhir.views import Searches
 from core.models.observation_pages import Statistics, Which, last, statistics
+from core.open_mhealth.kinds import UCUM, UNITS
 from core.policy.principal import Principal
 
 MOST = 1_000

@@ -15,8 +15,8 @@ import orjson
 from core.fhir.door import BASE
 from core.fhir.elements import coded, instant, with_extra
 from core.fhir.errors import Resource
-from core.fhir.observation_kinds import CATEGORY, KINDS, LOINC, PRESSURES, UCUM, UNITS, Kind, name_of
 from core.models.observation_pages import Row
+from core.open_mhealth.kinds import CATEGORY, KINDS, LOINC, PRESSURES, UCUM, UNITS, Kind, name_of
 
 _NO_KIND = Kind()
 _SPECIMEN = '"specimen_source": '

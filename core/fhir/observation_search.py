@@ -13,7 +13,6 @@ from core.fhir.search import values
 from core.fhir.search.query import Page, Search
 from core.fhir.search.references import spelled
 from core.models import CodeableConcept, PatientOrganization
-from core.models.code import IEEE_1752, OPEN_MHEALTH
 from core.models.observation_pages import Cursor, Order, Which, ids_named, page
 from core.policy.principal import Principal
 
@@ -93,15 +92,9 @@ def _codes(which: Which, given: list[str], _: Principal) -> Which:
     ids = [
         code.pk
         for code in CodeableConcept.objects.all()
-        if any(_is_kind(token, code.coding_system, code.coding_code) for token in wanted)
+        if any(code.is_named(token.system, token.code or code.coding_code) for token in wanted)
     ]
     return replace(which, codes=_both(which.codes, ids))
-
-
-def _is_kind(token: values.Token, system: str, code: str) -> bool:
-    """Codes of IEEE 1752.1 are also known by the system of Open mHealth."""
-    systems = (None, system, OPEN_MHEALTH) if system == IEEE_1752 else (None, system)
-    return token.system in systems and token.code in ("", code)
 
 
 def _statuses(which: Which, given: list[str], _: Principal) -> Which:

@@ -25,3 +25,8 @@ class CodeableConcept(models.Model):
 
     def __str__(self) -> str:
         return self.text
+
+    def is_named(self, system: str | None, code: str) -> bool:
+        """As FHIR's search names it; no system is any. Codes of IEEE 1752.1 are also known by Open mHealth's system."""
+        systems = (self.coding_system, OPEN_MHEALTH) if self.coding_system == IEEE_1752 else (self.coding_system,)
+        return (system is None or system in systems) and code == self.coding_code

@@ -7,7 +7,6 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from core.fhir.door import BASE
 from core.fhir.errors import Resource
-from core.fhir.observation_kinds import CATEGORY, KINDS, name_of
 from core.fhir.observation_render import render
 from core.fhir.observation_search import STUDY_CHAINS, page_of, which_of
 from core.fhir.resource import ResourceType
@@ -26,6 +25,7 @@ from core.models import (
     StudyPatientScopeConsent,
 )
 from core.models.observation_pages import Row, count
+from core.open_mhealth.kinds import CATEGORY, category_of, is_in_category
 from core.policy.permissions import Permission
 from core.policy.principal import Principal
 
@@ -41,16 +41,12 @@ class _Category(Token):
     """No column: the kind of data says it."""
 
     def one(self, value: str, modifier: str, context: Context) -> Q:
-        return Q(code__in=[code.pk for code in CodeableConcept.objects.all() if _is_in_category(code, value)])
+        return Q(
+            code__in=[code.pk for code in CodeableConcept.objects.all() if is_in_category(code.coding_code, value)]
+        )
 
     def present(self) -> Q:
-        return Q(
-            code__in=[
-                code.pk
-                for code in CodeableConcept.objects.all()
-                if (kind := KINDS.get(name_of(code.coding_code))) and kind.category
-            ]
-        )
+        return Q(code__in=[code.pk for code in CodeableConcept.objects.all() if category_of(code.coding_code)])
 
 
 class _Source(Uri):
@@ -65,11 +61,6 @@ class _Source(Uri):
 
     def present(self) -> Q:
         return Q(ingest_id__isnull=False)
-
-
-def _is_in_category(code: CodeableConcept, value: str) -> bool:
-    kind = KINDS.get(name_of(code.coding_code))
-    return bool(kind and kind.category and value in (kind.category[0], f"{CATEGORY}|{kind.category[0]}"))
 
 
 class ObservationType(ResourceType):

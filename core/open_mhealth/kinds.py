@@ -89,3 +89,15 @@ UNITS: Mapping[str, str] = {
 def name_of(code: str) -> str:
     """`heart-rate` of `omh:heart-rate:2.0`; other codes are names already."""
     return code.split(":")[1] if code.count(":") == 2 else code
+
+
+def category_of(code: str) -> tuple[str, str] | None:
+    """Code and words of the category of a kind of data, in the system CATEGORY: ("activity", "Activity")."""
+    kind = KINDS.get(name_of(code))
+    return kind.category if kind else None
+
+
+def is_in_category(code: str, wanted: str) -> bool:
+    """Whether a kind of data is in a category as FHIR's search writes it, `code` or `system|code`."""
+    category = category_of(code)
+    return bool(category and wanted in (category[0], f"{CATEGORY}|{category[0]}"))
