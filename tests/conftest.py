@@ -10,6 +10,8 @@ from pytest_django import DjangoDbBlocker
 from jhe import embedded
 from tests.settings import DATA_DIR
 
+pytest_plugins = ["tests.browser.fixtures"]
+
 # How long a database takes says nothing about right or wrong.
 hypothesis.settings.register_profile("project", deadline=None)
 hypothesis.settings.load_profile("project")

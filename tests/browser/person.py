@@ -1,0 +1,38 @@
+"""A person of the demo world at a browser. What they look for are the words on the page, as a person would."""
+
+from collections.abc import Sequence
+
+from playwright.async_api import Page
+
+from core.seed.demo_world import PASSWORD
+
+
+class Person:
+    """`page` is a window of their own; each of them has cookies of their own."""
+
+    def __init__(self, page: Page, name: str) -> None:
+        self.page = page
+        self.email = f"{name}@example.com"
+
+    async def open(self, url: str) -> None:
+        """Go there, and log in where that is asked."""
+        await self.page.goto(url)
+        if await self.page.get_by_role("button", name="Log in").count():
+            await self.log_in()
+
+    async def log_in(self, password: str = PASSWORD) -> None:
+        await self.page.get_by_label("E-mail").fill(self.email)
+        await self.page.get_by_label("Password").fill(password)
+        await self.press("Log in")
+
+    async def allow(self, studies: Sequence[str] = ()) -> None:
+        """On the consent page: all that is asked for, or only for some studies."""
+        for study in studies:
+            await self.page.get_by_role("checkbox", name=study, exact=True).check()
+        await self.press("Allow")
+
+    async def cancel(self) -> None:
+        await self.press("Cancel")
+
+    async def press(self, button: str) -> None:
+        await self.page.get_by_role("button", name=button, exact=True).click()

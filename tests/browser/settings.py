@@ -1,0 +1,11 @@
+"""The web service's settings, but that clients and mail stay on this machine."""
+
+from jhe import env
+from jhe.settings import *  # noqa: F403
+from jhe.settings import OAUTH2_PROVIDER as _PROVIDER
+
+CLIENTS_CERTIFICATE = env.DATA_DIR / "clients.pem"
+OAUTH2_PROVIDER = {**_PROVIDER, "CIMD_METADATA_FETCHER": "tests.browser.client_document.Fetcher"}
+
+EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+EMAIL_FILE_PATH = env.DATA_DIR / "mail"
