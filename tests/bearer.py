@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 from django.test import Client
 from django.utils import timezone
@@ -9,15 +10,15 @@ from oauth2_provider.generators import generate_client_secret
 from oauth2_provider.models import AccessToken, Application
 
 from core.actions.clients import STDIO_CLIENT_ID
-from core.models import User
+from core.models import ClientConsent, ConsentedToken, Narrowing, User
 
 ALL_SCOPES = "openid user/*.cruds patient/*.cruds"
 
 
-def token_of(user: User, *, scope: str = ALL_SCOPES, **fields: Any) -> str:
-    """A token that stands; `fields` replace those of its row."""
+def token_of(user: User, *, scope: str = ALL_SCOPES, narrowing: Narrowing | None = None, **fields: Any) -> str:
+    """A token that stands; `fields` replace those of its row. With a narrowing, the person consented to that much."""
     token: str = generate_client_secret()
-    AccessToken.objects.create(
+    row = AccessToken.objects.create(
         **{
             "user": user,
             "token": token,
@@ -27,6 +28,11 @@ def token_of(user: User, *, scope: str = ALL_SCOPES, **fields: Any) -> str:
             **fields,
         }
     )
+    if narrowing is not None:
+        consent = ClientConsent.objects.create(
+            user=user, application=row.application, family=uuid4(), scope=row.scope, narrowing=narrowing
+        )
+        ConsentedToken.objects.create(access_token=row, consent=consent)
     return token
 
 

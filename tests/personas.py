@@ -3,7 +3,7 @@
 `seed_demo_world()` makes them; then `user_of("manager_mary")`, `patient_of("ll_patient_peter")`, `study_of("…")`.
 """
 
-from core.models import Organization, Patient, Study, User
+from core.models import Narrowing, Organization, Patient, Study, User
 from core.policy.principal import Principal
 from core.seed import demo_world, world
 
@@ -41,6 +41,6 @@ def study_of(name: str) -> Study:
     return Study.objects.get(name=name)
 
 
-def principal_of(user: User) -> Principal:
+def principal_of(user: User, narrowing: Narrowing | None = None) -> Principal:
     """The person as a door that asks the database itself (a session, an opaque token) establishes them."""
-    return Principal(user_id=user.pk, user_type=user.user_type)
+    return Principal(user_id=user.pk, user_type=user.user_type, narrowing_id=narrowing and narrowing.pk)

@@ -19,8 +19,7 @@ class ClientConsentAdmin(CredentialAdmin):
 @admin.register(McpToken)
 class McpTokenAdmin(CredentialAdmin):
     list_display = ("id", "user", "description", "created", "expires", "revoked", "last_used")
-    list_display_links = ("id", "description")
-    list_select_related = ("user",)
+    list_display_links = ("id", "user")
     search_fields = ("user__email", "description")
     exclude = ("token_hash",)
 

@@ -8,10 +8,9 @@ from hypothesis import strategies as st
 
 from core.actions.clients import register_stdio_client
 from core.fhir.bulk import tasks
-from tests.agreement.oracle import Oracle
+from tests.agreement.oracle import oracle_of
 from tests.agreement.readings import Readings
 from tests.agreement.worlds import RANDOM_WORLDS, build, take_a_right_away, worlds
-from tests.bearer import client_of
 from tests.bulk import fetched, kick_off, work
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -26,7 +25,7 @@ def test_an_export_holds_what_may_be_seen_when_it_is_fetched(settings, monkeypat
     monkeypatch.setattr(tasks, "SECONDS_AT_A_TIME", 0)  # a file at a time, so that there is a meanwhile
     rows = build(world)
     register_stdio_client()
-    clients = {n: client_of(user) for n, user in enumerate(rows.users) if Oracle(world, n).active}
+    clients = {n: rows.client(n) for n in range(world.users) if oracle_of(world, n).active}
     jobs = {n: kick_off(client, "Patient/$export") for n, client in clients.items()}
     if ends == "while it is written":
         work(tasks=len(jobs) + 1)
@@ -35,7 +34,7 @@ def test_an_export_holds_what_may_be_seen_when_it_is_fetched(settings, monkeypat
     if ends == "before the download":
         take_a_right_away(world, rows, data)
     for number, job in jobs.items():
-        client, oracle = clients[number], Oracle(world, number)
+        client, oracle = clients[number], oracle_of(world, number)
         found = fetched(client, client.get(job))
         patients = {rows.patients[p].pk for p in oracle.patients()}
         assert sorted(int(resource["id"]) for resource in found.get("Patient", [])) == sorted(patients)

@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 
 from core.actions.clients import register_stdio_client
 from core.models import AuditEvent
-from tests.agreement.oracle import Oracle, World
+from tests.agreement.oracle import Oracle, World, oracle_of
 from tests.agreement.readings import Readings
 from tests.agreement.worlds import RANDOM_WORLDS, Rows, build, take_a_right_away, worlds
-from tests.bearer import client_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -166,7 +165,7 @@ def check_what_comes_along(ask: Asking, oracle: Oracle, rows: Rows) -> None:
 
 def check_everybody(world: World, rows: Rows, people: list[Asking]) -> None:
     for number, ask in enumerate(people):
-        oracle = Oracle(world, number)
+        oracle = oracle_of(world, number)
         if oracle.active:
             check_organizations_and_studies(ask, oracle, rows)
             check_patients(ask, oracle, rows)
@@ -183,7 +182,7 @@ def test_each_person_gets_from_every_interaction_what_the_rules_say(settings, wo
     settings.RATE_LIMIT = "10000/s"
     rows = build(world)
     register_stdio_client()
-    people = [Asking(client_of(user)) for user in rows.users]
+    people = [Asking(rows.client(n)) for n in range(world.users)]
     begin = AuditEvent.objects.count()
     check_everybody(world, rows, people)
     take_a_right_away(world, rows, data)
@@ -197,7 +196,7 @@ def test_a_cursor_that_was_handed_out_before_shows_what_may_be_seen_now(settings
     settings.RATE_LIMIT = "10000/s"
     rows = build(world)
     register_stdio_client()
-    people = {n: Asking(client_of(user)) for n, user in enumerate(rows.users) if Oracle(world, n).active}
+    people = {n: Asking(rows.client(n)) for n in range(world.users) if oracle_of(world, n).active}
     first = {
         (n, name): ask(name, ("_count", 1))
         for n, ask in people.items()
@@ -207,7 +206,7 @@ def test_a_cursor_that_was_handed_out_before_shows_what_may_be_seen_now(settings
     readings = Readings.of(rows)
     for (number, name), page in first.items():
         if url := next_of(page):
-            oracle, last = Oracle(world, number), int(page["entry"][0]["resource"]["id"])
+            oracle, last = oracle_of(world, number), int(page["entry"][0]["resource"]["id"])
             ask = people[number]
             rest = [int(entry["resource"]["id"]) for entry in ask.pages(ask(url))]
             if name == "Observation":

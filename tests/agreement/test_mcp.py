@@ -2,16 +2,15 @@
 were taken away."""
 
 import asyncio
-from datetime import timedelta
+import hashlib
 from typing import Any
 
 import pytest
-from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
-from oauth2_provider.models import AccessToken
 
-from core.models import AuditEvent
+from core.actions.clients import register_stdio_client
+from core.models import AuditEvent, Narrowing, User
 from core.oauth.claims import claims_of
 from core.policy.claims import principal_from
 from core.policy.principal import Principal
@@ -19,21 +18,22 @@ from mcp_server.auth.caller import Caller
 from mcp_server.backends.direct import Direct
 from mcp_server.database import Database
 from mcp_server.tools import TOOLS
-from tests.agreement.oracle import Oracle, World
+from tests.agreement.oracle import Oracle, World, oracle_of
 from tests.agreement.worlds import RANDOM_WORLDS, READINGS, Rows, build, take_a_right_away, worlds
+from tests.bearer import token_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def log_in(rows: Rows) -> list[Principal]:
     """A token for everybody, as the provider would give it at this moment."""
-    return [_log_in(user) for user in rows.users]
+    return [_log_in(user, narrowing) for user, narrowing in zip(rows.users, rows.narrowings, strict=True)]
 
 
-def _log_in(user) -> Principal:
-    hour = timezone.now() + timedelta(hours=1)
-    token = AccessToken.objects.create(user=user, token=f"token of {user.pk}", expires=hour, scope="mcp")
-    return principal_from({"sub": str(user.pk), **claims_of(user)}, token_key=token.token_checksum)
+def _log_in(user: User, narrowing: Narrowing | None) -> Principal:
+    token_key = hashlib.sha256(token_of(user, scope="mcp", narrowing=narrowing).encode()).hexdigest()
+    claims = claims_of(user, narrowing and narrowing.pk)
+    return principal_from({"sub": str(user.pk), **claims}, token_key=token_key)
 
 
 class Asking:
@@ -114,7 +114,7 @@ async def check_everybody(url: str, world: World, rows: Rows, principals: list[P
     calls = 0
     async with Database(url, size=2, wait=5, statement_timeout=10) as database:
         for number, principal in enumerate(principals):
-            ask, oracle = Asking(database, principal), Oracle(world, number)
+            ask, oracle = Asking(database, principal), oracle_of(world, number)
             if oracle.active:
                 await check_studies(ask, oracle, rows)
                 await check_patients(ask, oracle, rows)
@@ -131,6 +131,7 @@ async def check_everybody(url: str, world: World, rows: Rows, principals: list[P
 @given(world=worlds(), data=st.data())
 def test_each_person_learns_from_every_tool_what_the_rules_say(mcp_database_url, world, data):
     rows = build(world)
+    register_stdio_client()
     principals = log_in(rows)
     calls = asyncio.run(check_everybody(mcp_database_url, world, rows, principals))
     take_a_right_away(world, rows, data)

@@ -8,16 +8,15 @@ from hypothesis import strategies as st
 from core.actions.upload_gate import Sending, ask
 from core.models.code import OPEN_MHEALTH
 from core.models.observation_pages import Order, Which, count, page
-from tests.agreement.oracle import CODES, Oracle, World
+from tests.agreement.oracle import CODES, Oracle, World, oracle_of
 from tests.agreement.worlds import KINDS, RANDOM_WORLDS, READINGS, Rows, build, take_a_right_away, worlds
-from tests.personas import principal_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def check_everybody(world: World, rows: Rows) -> None:
-    for number, user in enumerate(rows.users):
-        oracle, principal = Oracle(world, number), principal_of(user)
+    for number in range(world.users):
+        oracle, principal = oracle_of(world, number), rows.principal(number)
         everything = _pairs(rows, oracle.grants())
         for order in Order:
             assert _seen(page(principal, Which(), order=order, limit=1_000)) == sorted(everything * READINGS)
@@ -32,19 +31,21 @@ def check_everybody(world: World, rows: Rows) -> None:
 
 def check_gate(world: World, rows: Rows, number: int) -> None:
     """Whoever passes the gate: the patient with any consent to the kind, or who manages patients in such a study."""
-    oracle = Oracle(world, number)
+    oracle = oracle_of(world, number)
     asked = [Sending(patient.pk, OPEN_MHEALTH, kind, None) for patient in rows.patients for kind in KINDS]
-    answers = ask(principal_of(rows.users[number]), asked)
+    answers = ask(rows.principal(number), asked)
     for p, patient in enumerate(rows.patients):
         for c in CODES:
-            consented = {s for (s, q, d), yes in world.consents.items() if (q, d) == (p, c) and yes}
+            consented = {s for (s, q, d), yes in world.consents.items() if (q, d) == (p, c) and yes} & oracle.left()
             may = bool(consented) if p in oracle.own else False
-            may |= any(_manages(world, number, world.studies[s], oracle) for s in consented)
+            may |= any(_manages(world, number, world.studies[s]) for s in consented)
+            may &= c in oracle.codes()
             verdict = answers[Sending(patient.pk, OPEN_MHEALTH, KINDS[c], None)]
             assert (verdict == rows.codes[c].pk) is may
 
 
-def _manages(world: World, user: int, organization: int, oracle: Oracle) -> bool:
+def _manages(world: World, user: int, organization: int) -> bool:
+    oracle = Oracle(world, user)
     return oracle.superuser or (oracle.active and world.roles.get((user, organization)) in ("member", "manager"))
 
 

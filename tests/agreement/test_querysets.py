@@ -6,9 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.models import Observation, Organization, Patient, Study
-from tests.agreement.oracle import Oracle, World
+from tests.agreement.oracle import World, oracle_of
 from tests.agreement.worlds import RANDOM_WORLDS, READINGS, Rows, build, take_a_right_away, worlds
-from tests.personas import principal_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -21,15 +20,15 @@ def seen(queryset, rows):
 
 
 def check_everybody(world: World, rows: Rows) -> None:
-    for number, user in enumerate(rows.users):
-        oracle, principal = Oracle(world, number), principal_of(user)
+    for number in range(world.users):
+        oracle, principal = oracle_of(world, number), rows.principal(number)
         assert seen(Organization.objects.visible_to(principal), rows.organizations) == oracle.organizations()
         assert seen(Study.objects.visible_to(principal), rows.studies) == oracle.studies()
         assert seen(Patient.objects.visible_to(principal), rows.patients) == oracle.patients()
         observations = list(Observation.objects.visible_to(principal).values_list("patient_id", "code_id"))
         grants = {(rows.patients[p].pk, rows.codes[c].pk) for p, c in oracle.grants()}
         assert sorted(observations) == sorted(list(grants) * READINGS)
-        assert granted_by_view(user.pk) == grants
+        assert granted_by_view(principal.caller_id) == grants
 
 
 def granted_by_view(user_id: int) -> set[tuple[int, int]]:

@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 
 from core.actions.clients import register_stdio_client
 from core.models import AuditEvent
-from tests.agreement.oracle import Oracle, World
+from tests.agreement.oracle import Oracle, World, oracle_of
 from tests.agreement.readings import Readings
 from tests.agreement.worlds import RANDOM_WORLDS, Rows, build, take_a_right_away, worlds
-from tests.bearer import client_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -61,7 +60,7 @@ def check_organizations_and_studies(ask: Asking, oracle: Oracle, rows: Rows) -> 
         seen = ask(f"organizations/{organization.pk}")
         assert (seen is not None) == (position in oracle.organizations())
         patients = {p for p, o in oracle.world.patient_organizations if o == position}
-        known = patients if position in oracle.organizations() else patients & oracle.own
+        known = patients & (oracle.patients() if position in oracle.organizations() else oracle.own)
         found = ask.ids("patients", organization_id=organization.pk)
         assert positions(rows.patients, found) == known
     for position, study in enumerate(rows.studies):
@@ -126,7 +125,7 @@ def check_observations(ask: Asking, oracle: Oracle, rows: Rows) -> None:
 
 def check_everybody(world: World, rows: Rows, people: list[Asking]) -> None:
     for number, ask in enumerate(people):
-        oracle = Oracle(world, number)
+        oracle = oracle_of(world, number)
         if oracle.active:
             check_organizations_and_studies(ask, oracle, rows)
             check_patients(ask, oracle, rows)
@@ -142,7 +141,7 @@ def test_each_person_gets_from_every_route_what_the_rules_say(settings, world, d
     settings.RATE_LIMIT = "10000/s"
     rows = build(world)
     register_stdio_client()
-    people = [Asking(client_of(user)) for user in rows.users]
+    people = [Asking(rows.client(n)) for n in range(world.users)]
     begin = AuditEvent.objects.count()
     check_everybody(world, rows, people)
     take_a_right_away(world, rows, data)
@@ -156,14 +155,14 @@ def test_a_cursor_that_was_handed_out_before_shows_what_may_be_seen_now(settings
     settings.RATE_LIMIT = "10000/s"
     rows = build(world)
     register_stdio_client()
-    people = {n: Asking(client_of(user)) for n, user in enumerate(rows.users) if Oracle(world, n).active}
+    people = {n: Asking(rows.client(n)) for n in range(world.users) if oracle_of(world, n).active}
     lists = ("observations", "patients", "studies", "organizations")
     first = {(n, name): ask(name, page_size=1) for n, ask in people.items() for name in lists}
     take_a_right_away(world, rows, data)
     readings = Readings.of(rows)
     for (number, name), page in first.items():
         if page["next"]:
-            oracle, last = Oracle(world, number), page["results"][-1]["id"]
+            oracle, last = oracle_of(world, number), page["results"][-1]["id"]
             rest = [row["id"] for row in people[number].pages(people[number](page["next"]))]
             if name == "observations":
                 assert rest == readings.granted(oracle.grants(), after=last)

@@ -6,12 +6,15 @@ from itertools import product
 from typing import Any
 
 from django.db import connection
+from django.test import Client
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from core.actions.narrowings import narrow
 from core.actions.observations import NewObservation, record_observations
 from core.models import (
     CodeableConcept,
+    Narrowing,
     Observation,
     Organization,
     Patient,
@@ -25,7 +28,10 @@ from core.models import (
     User,
 )
 from core.models.code import OPEN_MHEALTH
-from tests.agreement.oracle import CODES, World
+from core.policy.principal import Principal
+from tests.agreement.oracle import CODES, Limit, World
+from tests.bearer import client_of
+from tests.personas import principal_of
 
 KINDS = ("omh:blood-glucose:4.0", "omh:heart-rate:2.0", "omh:body-weight:3.0")
 READINGS = 2
@@ -43,6 +49,16 @@ def _some(draw: Callable[..., Any], *sides: Any) -> set[tuple[int, ...]]:
     return {pair for pair in product(*sides) if draw(st.booleans())}
 
 
+def _limits(organizations: int, studies: int) -> st.SearchStrategy[Limit]:
+    """What a token can be narrowed to; studies and organizations that the person does not reach among it."""
+
+    def among(many: int) -> st.SearchStrategy[frozenset[int] | None]:
+        return st.none() | (st.frozensets(st.sampled_from(range(many))) if many else st.just(frozenset()))
+
+    limits = st.builds(Limit, studies=among(studies), organizations=among(organizations), codes=among(len(CODES)))
+    return limits.filter(lambda limit: limit != Limit(None, None, None))
+
+
 @st.composite
 def worlds(draw: Callable[..., Any]) -> World:
     organizations = draw(st.integers(1, 3))
@@ -51,6 +67,7 @@ def worlds(draw: Callable[..., Any]) -> World:
     logins = draw(st.permutations(range(users)))
     patients = {p: (logins[p] if p < users and draw(st.booleans()) else None) for p in range(draw(st.integers(0, 3)))}
     requests = _some(draw, studies, CODES)
+    limits = {user: draw(_limits(organizations, len(studies))) for user in range(users) if draw(st.booleans())}
     enrolments = _some(draw, studies, patients)
     belonging = {(p, studies[s]) for s, p in enrolments}  # nobody is enrolled who does not belong
     answerable = sorted((s, p, c) for s, p in enrolments for t, c in requests if s == t)
@@ -65,6 +82,7 @@ def worlds(draw: Callable[..., Any]) -> World:
         studies=studies,
         requests=requests,
         enrolments=enrolments,
+        limits=limits,
         consents={triple: draw(st.booleans()) for triple in answerable if draw(st.integers(0, 3))},
     )
 
@@ -78,6 +96,15 @@ class Rows:
     patients: list[Patient]
     studies: list[Study]
     codes: list[CodeableConcept]
+    narrowings: list[Narrowing | None]
+    """What each user's token is narrowed to."""
+
+    def principal(self, user: int) -> Principal:
+        return principal_of(self.users[user], self.narrowings[user])
+
+    def client(self, user: int) -> Client:
+        """With this user's token on every request."""
+        return client_of(self.users[user], narrowing=self.narrowings[user])
 
 
 def build(world: World) -> Rows:
@@ -124,7 +151,20 @@ def build(world: World) -> Rows:
     )
     readings = [_reading(p, c, n) for p in patients for c in codes for n in range(READINGS)]
     record_observations(actor=None, door="test", activity="test", observations=readings)
-    return Rows(organizations, users, patients, studies, codes)
+    rows = Rows(organizations, users, patients, studies, codes, [])
+    rows.narrowings += [_narrowing(rows, user, world.limits.get(number)) for number, user in enumerate(users)]
+    return rows
+
+
+def _narrowing(rows: Rows, user: User, limit: Limit | None) -> Narrowing | None:
+    if limit is None:
+        return None
+    return narrow(
+        user,
+        studies=None if limit.studies is None else [rows.studies[s].pk for s in limit.studies],
+        organizations=None if limit.organizations is None else [rows.organizations[o].pk for o in limit.organizations],
+        codes=None if limit.codes is None else {rows.codes[c].pk: "cruds" for c in limit.codes},
+    )
 
 
 def take_a_right_away(world: World, rows: Rows, data: st.DataObject) -> None:
