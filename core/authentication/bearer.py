@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from django.conf import settings
 from django.db import connection
@@ -13,12 +13,14 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from core.models import User
+from core.policy import mcp_tokens
 from core.policy.permissions import Permission
 from core.policy.principal import Principal, UserType
 from core.policy.source import address_of
 from core.sql import statement
 
 _BEARER = statement("bearer")
+_BEARER_OF_MCP_TOKEN = statement("bearer_mcp_token")
 REALM = "JupyterHealth Exchange"
 _REFUSED = "The token is not known here, has expired or was revoked: get a new one."
 _OTHER_RESOURCE = "The token was issued for another resource: ask for one for this server."
@@ -27,32 +29,20 @@ _OTHER_RESOURCE = "The token was issued for another resource: ask for one for th
 class BearerAuthentication(BaseAuthentication):
     """`request.user` becomes the User, whose columns are fetched if anybody asks, and `request.auth` their Principal.
 
-    Opaque or JWT (RFC 9068), a token is found by its hash: it stands while its row does. One plain statement, and the
-    body of the request stays unread; the library's own class for this would parse it and ask thrice.
+    Opaque, JWT (RFC 9068) or MCP token, a token is found by its hash: it stands while its row does. One plain
+    statement, and the body of the request stays unread; the library's own class for this would parse it and ask thrice.
     """
 
     def authenticate(self, request: Request) -> tuple[User, Principal] | None:
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             return None
-        checksum = hashlib.sha256(given.strip().encode()).hexdigest()
-        found = _find(checksum)
+        found = _find(given.strip())
         if found is None:
             raise AuthenticationFailed(_REFUSED)
-        user_id, is_practitioner, client_id, scope, resources, narrowing_id, permissions = found
-        if not AccessToken(resource=json.loads(resources)).allows_audience(settings.BASE_URL):
+        if not AccessToken(resource=json.loads(found.resource)).allows_audience(settings.BASE_URL):
             raise AuthenticationFailed(_OTHER_RESOURCE)  # RFC 8707, with the rule of core/oauth/resources.py
-        principal = Principal(
-            user_id=user_id,
-            user_type=UserType.PRACTITIONER if is_practitioner else UserType.PATIENT,
-            client_id=client_id,
-            scopes=frozenset(scope.split()),
-            token_key=checksum,
-            source=address_of_client(request),
-            narrowing_id=narrowing_id,
-            permissions=None if permissions is None else frozenset(map(Permission, permissions)),
-        )
-        return User.from_db(None, ["id"], [user_id]), principal
+        return User.from_db(None, ["id"], [found.user_id]), found.principal(address_of_client(request))
 
     def authenticate_header(self, request: Request) -> str:
         """RFC 6750 §3: without a token there is no error to name."""
@@ -70,11 +60,44 @@ def address_of_client(request: Request) -> str:
     return address_of(request.META.get(settings.CLIENT_IP, ""))
 
 
-_Found = tuple[int, bool, str, str, str, int | None, list[str] | None]
+class _Found(NamedTuple):
+    """A token that stands: the columns of core/sql/bearer*.sql, and its hash."""
+
+    user_id: int
+    is_practitioner: bool
+    client_id: str
+    scope: str
+    resource: str
+    narrowing_id: int | None
+    permissions: list[str] | None
+    studies: list[int] | None
+    use_is_to_be_noted: bool
+    token_key: str
+
+    def principal(self, source: str) -> Principal:
+        return Principal(
+            user_id=self.user_id,
+            user_type=UserType.PRACTITIONER if self.is_practitioner else UserType.PATIENT,
+            client_id=self.client_id,
+            scopes=frozenset(self.scope.split()),
+            token_key=self.token_key,
+            source=source,
+            narrowing_id=self.narrowing_id,
+            permissions=None if self.permissions is None else frozenset(map(Permission, self.permissions)),
+            studies=None if self.studies is None else frozenset(self.studies),
+        )
 
 
-def _find(checksum: str) -> _Found | None:
+def _find(token: str) -> _Found | None:
+    """An MCP token that is mistyped or made up is told by its checksum, without asking the database."""
+    is_mcp_token = token.startswith(mcp_tokens.PREFIX)
+    if is_mcp_token and not mcp_tokens.is_well_formed(token):
+        return None
+    checksum = hashlib.sha256(token.encode()).hexdigest()
     with connection.cursor() as cursor:
-        cursor.execute(_BEARER, {"checksum": checksum})
-        row: _Found | None = cursor.fetchone()
-    return row
+        cursor.execute(_BEARER_OF_MCP_TOKEN if is_mcp_token else _BEARER, {"checksum": checksum})
+        row = cursor.fetchone()
+        found = _Found(*row, checksum) if row else None
+        if found and found.use_is_to_be_noted:
+            cursor.execute("SELECT mcp_token_used(%s)", [checksum])
+    return found

@@ -18,7 +18,7 @@ from core.models.data_source import DataSource, DataSourceSupportedScope
 from core.models.history import ResourceHistory
 from core.models.ingest import Ingest
 from core.models.invitation import PatientInvitation
-from core.models.mcp_token import McpToken
+from core.models.mcp_token import McpToken, McpTokenAccess
 from core.models.narrowing import Narrowing, NarrowingCode, NarrowingOrganization, NarrowingStudy
 from core.models.observation import Observation, ObservationIdentifier
 from core.models.organization import Organization
@@ -48,6 +48,7 @@ __all__ = [
     "EnrolmentAccess",
     "Ingest",
     "McpToken",
+    "McpTokenAccess",
     "Narrowing",
     "NarrowingCode",
     "NarrowingOrganization",

@@ -39,10 +39,11 @@ class NarrowingStudy(models.Model):
 
 
 class NarrowingOrganization(models.Model):
-    """With everything that is the organization's: its studies, its patients."""
+    """With everything that is the organization's, its patients and its studies; or of the studies only those named."""
 
     narrowing = models.ForeignKey(Narrowing, models.CASCADE, related_name="organization_links")
     organization = models.ForeignKey("core.Organization", models.CASCADE, related_name="+")
+    with_studies = models.BooleanField(default=True)
 
     class Meta:
         constraints = [

@@ -5,6 +5,9 @@ from core.policy.permissions import Permission
 from core.policy.principal import Principal, UserType
 from core.policy.roles import roles_granting
 
+MAX_NAMED = 20
+"""Studies that a refusal lists."""
+
 
 def check_claim_reaches_study(principal: Principal, study_id: int) -> None:
     """Refuse a study that the token's claims leave out. Passing grants nothing: the database still decides."""
@@ -13,6 +16,26 @@ def check_claim_reaches_study(principal: Principal, study_id: int) -> None:
     limits = principal.limits
     if limits is None or (not limits.truncated and study_id not in limits.studies):
         raise NotVisible(no_such("study", study_id))
+
+
+def check_token_names_study(principal: Principal, study_id: int) -> None:
+    """Refuse a study that a token for certain studies does not name: the same answer whether there is one or not."""
+    if principal.studies is not None and study_id not in principal.studies:
+        raise PermissionDenied(_only_for(sorted(principal.studies)))
+
+
+def _only_for(studies: list[int]) -> str:
+    if len(studies) < 2:
+        return f"This token is for the study {studies[0]} only." if studies else "This token is for no study any more."
+    listed = ", ".join(map(str, studies[:MAX_NAMED]))
+    more = f" and {len(studies) - MAX_NAMED} more" if len(studies) > MAX_NAMED else ""
+    return f"This token is for the studies {listed}{more} only."
+
+
+def check_is_not_narrowed(principal: Principal) -> None:
+    """Refuse a token that can do less than its person, where something is made that can do more than the token."""
+    if principal.narrowing_id is not None or principal.permissions is not None:
+        raise PermissionDenied("A token that is narrowed makes no tokens: log in without narrowing anything.")
 
 
 def check_role_grants(role: str, permission: Permission) -> None:

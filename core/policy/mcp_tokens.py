@@ -12,6 +12,9 @@ import re
 import secrets
 import string
 import zlib
+from collections.abc import Collection
+
+from core.policy.permissions import Permission
 
 PREFIX = "jhe_pat_"
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -20,6 +23,17 @@ CHECKSUM_LENGTH = 6
 """62 ** 6 is more than 2 ** 32."""
 
 _FORMAT = re.compile(rf"{PREFIX}[0-9A-Za-z]{{{RANDOM_LENGTH + CHECKSUM_LENGTH}}}")
+
+
+GRANTABLE = frozenset(Permission) - {Permission.TOKEN_MANAGE}
+"""What an MCP token can be given. None makes other tokens or clients, which could outlive it."""
+READING = frozenset(permission for permission in Permission if permission.endswith(":read"))
+"""What one is given when nobody says what."""
+
+
+def scope_for(permissions: Collection[Permission]) -> str:
+    """The scopes of a token that can do this at most (core/policy/scopes.py); the permissions are what narrows it."""
+    return f"mcp user/*.{'rs' if READING.issuperset(permissions) else 'cruds'}"
 
 
 def new_token() -> str:

@@ -42,6 +42,8 @@ class Principal:
     """What the token is narrowed to, below what the person may (core/models/narrowing.py); None for everything."""
     permissions: frozenset[Permission] | None = None
     """What the token can do at most; None for everything that the person can."""
+    studies: frozenset[int] | None = None
+    """The studies that the token names, and it is for nothing else; None where it is for whole organizations too."""
 
     @property
     def caller_id(self) -> int:

@@ -1,7 +1,7 @@
 """Who can do what: role -> permissions. On which rows is the access views' part (core/sql).
 
 Roles of practitioners are per organization and do not inherit down the organization tree.
-`superuser`, `participant`, `self`, `named` and `anybody` are given by the access views, never stored.
+`superuser`, `participant`, `self`, `named`, `owner` and `anybody` are given by the access views, never stored.
 """
 
 from dataclasses import dataclass
@@ -60,6 +60,8 @@ SELF = Role(
     ),
 )
 
+OWNER = Role("owner", "Whose MCP token or client it is.", frozenset({Can.STUDY_READ, Can.TOKEN_MANAGE}))
+
 ANYBODY = Role(
     "anybody",
     "Everybody who has logged in: the catalogue of kinds of data and of what sends them is the same for all.",
@@ -75,7 +77,7 @@ NAMED = Role(
 PRACTITIONER_ROLES = (VIEWER, MEMBER, MANAGER)
 """The roles that an organization gives; the others follow from who somebody is."""
 
-ALL_ROLES = (*PRACTITIONER_ROLES, SUPERUSER, PARTICIPANT, SELF, NAMED, ANYBODY)
+ALL_ROLES = (*PRACTITIONER_ROLES, SUPERUSER, PARTICIPANT, SELF, NAMED, OWNER, ANYBODY)
 
 
 def roles_granting(permission: Can) -> list[str]:
