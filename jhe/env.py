@@ -41,6 +41,13 @@ try:
     DATABASE_URL: str = _env.str("DATABASE_URL", "")
     DATABASE_OWNER_URL: str = _env.str("DATABASE_OWNER_URL", "")
     SECRET_KEY: str = _env.str("SECRET_KEY", "")
+    SECRET_KEY_FALLBACKS: list[str] = _env.list("SECRET_KEY_FALLBACKS", [])
+    ACCESS_TOKEN_ALGORITHM: str = _env.str(
+        "JHE_ACCESS_TOKEN_ALGORITHM", "RS256", validate=validate.OneOf(["RS256", "ES256"])
+    )
+    OPEN_REGISTRATION: bool = _env.bool("JHE_OPEN_REGISTRATION", True)
+    CLIENT_METADATA_DOCUMENTS: bool = _env.bool("JHE_CLIENT_METADATA_DOCUMENTS", True)
+    REGISTRATION_RATE_LIMIT: str = _env.str("JHE_REGISTRATION_RATE_LIMIT", "20/h", validate=_RATE)
     OIDC_RSA_PRIVATE_KEY: str = _env.str("OIDC_RSA_PRIVATE_KEY", "")
     CLIENT_IP_HEADER: str = _env.str("JHE_CLIENT_IP_HEADER", "", validate=validate.Regexp("[A-Za-z0-9-]*$"))
     RATE_LIMIT: str = _env.str("JHE_RATE_LIMIT", "100/s", validate=_RATE)

@@ -18,6 +18,8 @@ SCOPES = {
 """What a client may ask for, each in the words of the consent page; core/oauth/scopes.py adds what names one type."""
 
 _HOUR = 3600
+LONGEST_TOKEN_SECONDS = 14 * 24 * _HOUR
+"""No signed token lives longer; a key that signs no more is published for as long."""
 _CLIENT_AUTHENTICATION = ["client_secret_basic", "client_secret_post", "none"]
 
 OAUTH2_PROVIDER: dict[str, Any] = {
@@ -29,6 +31,7 @@ OAUTH2_PROVIDER: dict[str, Any] = {
     # Named, because oauthlib would otherwise use the line above for refresh tokens too.
     "REFRESH_TOKEN_GENERATOR": "oauthlib.oauth2.rfc6749.tokens.random_token_generator",
     "RESOURCE_SERVER_TOKEN_RESOURCE_VALIDATOR": "core.oauth.resources.is_for_this_server",
+    "CLIENT_SECRET_HASHER": "machine_hmac_sha256",
     "SCOPES": SCOPES,
     "SCOPES_BACKEND_CLASS": "core.oauth.scopes.Scopes",
     "DEFAULT_SCOPES": ["openid", "mcp"],

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 import dj_database_url
 
 from jhe import development, env
+from jhe.oauth import LONGEST_TOKEN_SECONDS as LONGEST_TOKEN_SECONDS
 from jhe.oauth import OAUTH2_PROVIDER as OAUTH2_PROVIDER
 from jhe.oauth import SILENCED_CHECKS
 from jhe.rest import REST_FRAMEWORK as REST_FRAMEWORK
@@ -13,6 +14,7 @@ from jhe.rest import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
 BASE_DIR = env.BASE_DIR
 DEBUG = env.DEBUG
 SECRET_KEY = development.secret_key()
+SECRET_KEY_FALLBACKS = env.SECRET_KEY_FALLBACKS
 
 BASE_URL = env.BASE_URL
 MCP_URL = env.MCP_URL
@@ -83,6 +85,8 @@ AUTH_PASSWORD_VALIDATORS = [
 PASSWORD_HASHERS = [
     "core.passwords.BoundedArgon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+    # Only for secrets of clients: no account can have such a password (core/migrations/0013_signing_keys.py).
+    "core.passwords.MachineSecretHasher",
 ]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
@@ -110,6 +114,8 @@ EMAIL_USE_TLS = True
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.EMAIL_FROM
 
+ACCESS_TOKEN_ALGORITHM = env.ACCESS_TOKEN_ALGORITHM
+REGISTRATION_RATE_LIMIT = env.REGISTRATION_RATE_LIMIT
 OAUTH2_PROVIDER_APPLICATION_MODEL = "oauth2_provider.Application"
 SILENCED_SYSTEM_CHECKS = SILENCED_CHECKS
 

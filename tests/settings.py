@@ -19,7 +19,7 @@ os.environ["DATABASE_URL"] = embedded.database_url(DATA_DIR)
 from jhe.settings import *  # noqa: E402, F403  (jhe.settings reads the two variables above)
 
 # Argon2 is slow on purpose; tests log in all the time.
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", "core.passwords.MachineSecretHasher"]
 
 # As in development: static files come from where they are kept, nothing is collected.
 WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = True

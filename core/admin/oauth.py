@@ -8,7 +8,8 @@ from oauth2_provider import admin as toolkit
 from oauth2_provider.models import AccessToken, Application, Grant, IDToken, RefreshToken
 from oauth2_provider.settings import oauth2_settings
 
-from core.admin.base import ExchangeAdmin
+from core.admin.base import ExchangeAdmin, ReadOnly
+from core.models import ResourceServer, SigningKey
 
 
 class ApplicationAdmin(toolkit.ApplicationAdmin, ExchangeAdmin):
@@ -58,6 +59,32 @@ class GrantAdmin(CredentialAdmin, toolkit.GrantAdmin):
 
 class IDTokenAdmin(CredentialAdmin, toolkit.IDTokenAdmin):
     pass
+
+
+@admin.register(ResourceServer)
+class ResourceServerAdmin(ExchangeAdmin):
+    """Which clients may ask what a token is (RFC 7662). They need a secret, so only confidential ones are offered."""
+
+    list_display = ("application",)
+    list_select_related = ("application",)
+    search_fields = ("application__name", "application__client_id")
+    number_fields = ("application_id",)
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "application":
+            kwargs["queryset"] = Application.objects.filter(
+                client_type=Application.CLIENT_CONFIDENTIAL,
+                registration_source=Application.RegistrationSource.MANUAL,
+            )
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+
+@admin.register(SigningKey)
+class SigningKeyAdmin(ReadOnly, ExchangeAdmin):
+    """Public parts; changed by `manage.py rotate_keys`, which knows the order in which things have to happen."""
+
+    list_display = ("kid", "algorithm", "created", "active_from", "verify_until")
+    search_fields = number_fields = ("kid",)
 
 
 for model, model_admin in (

@@ -10,7 +10,7 @@ from core.models.access import (
 from core.models.audit import AuditEvent, AuditSeal
 from core.models.audit_reach import AuditAccess, AuditReach
 from core.models.bulk import BulkFile, BulkJob
-from core.models.client import Client, ClientAccess, OrganizationClient
+from core.models.client import Client, ClientAccess, OrganizationClient, ResourceServer
 from core.models.client_consent import ClientConsent, ConsentedToken
 from core.models.code import CodeableConcept
 from core.models.consent import ConsentHistory, StudyPatientScopeConsent
@@ -25,6 +25,7 @@ from core.models.organization import Organization
 from core.models.patient import Patient, PatientIdentifier, PatientOrganization
 from core.models.practitioner import Practitioner, PractitionerOrganization
 from core.models.setting import Setting
+from core.models.signing_key import SigningKey
 from core.models.study import Study, StudyClient, StudyDataSource, StudyPatient, StudyScopeRequest
 from core.models.user import User
 from core.models.versioned import Versioned
@@ -68,7 +69,9 @@ __all__ = [
     "PractitionerAccess",
     "PractitionerOrganization",
     "ResourceHistory",
+    "ResourceServer",
     "Setting",
+    "SigningKey",
     "Study",
     "StudyAccess",
     "StudyClient",

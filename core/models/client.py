@@ -47,6 +47,24 @@ class Client(Application):
         return str(self.redirect_uris).split()
 
 
+class ResourceServer(models.Model):
+    """A service that takes this exchange's tokens, so that it may ask what each of them is (RFC 7662).
+
+    Only a superuser says that a client is one. A client that registered itself never is, nor does it belong to an
+    organization or a study: the database sees to that (core/sql/known_clients_v1.sql).
+    """
+
+    application = models.OneToOneField(
+        "oauth2_provider.Application", models.CASCADE, primary_key=True, related_name="resource_server"
+    )
+
+    class Meta:
+        ordering = ["application_id"]
+
+    def __str__(self) -> str:
+        return f"Resource server {self.application_id}"
+
+
 class OrganizationClient(models.Model):
     """An OAuth client of an organization, whose managers look after it.
 

@@ -5,6 +5,7 @@ from django.db import IntegrityError
 _SENTENCES = {
     "consent_of_an_enrolled_patient": "The patient is not enrolled in this study: enrol the patient first.",
     "consent_to_a_requested_scope": "The study does not request this scope: add it to the study first.",
+    "client_is_known": "The client registered itself and nobody vouches for it: register one for this in the admin.",
     "enrolment_of_a_patient_of_the_organization": (
         "Patients take part only in studies of their organizations: add the patient to the study's organization first."
     ),

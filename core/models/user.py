@@ -43,6 +43,11 @@ class User(AbstractBaseUser, PermissionsMixin):
         constraints = [
             models.UniqueConstraint(Lower("email"), name="user_email_case_insensitive"),
             models.CheckConstraint(condition=models.Q(email=Lower("email")), name="user_email_lower_case"),
+            # core.passwords.MachineSecretHasher is far too fast for what a person can remember.
+            models.CheckConstraint(
+                condition=~models.Q(password__startswith="machine_hmac_sha256$"),  # noqa: S106 - no password
+                name="user_password_is_hashed_slowly",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -7,7 +7,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_GET
 from oauth2_provider.views import ConnectDiscoveryInfoView, OAuthServerMetadataView
 
-from core.oauth.tokens import ALGORITHM
+from core.models.signing_key import Algorithm
 
 _OAUTH = OAuthServerMetadataView.as_view()
 _OPENID = ConnectDiscoveryInfoView.as_view()
@@ -23,7 +23,7 @@ def document(request: HttpRequest) -> dict[str, Any]:
     """What the library says for RFC 8414 and for OpenID Connect Discovery, together. Every URL comes from settings."""
     said = {**json.loads(_OAUTH(request).content), **json.loads(_OPENID(request).content)}
     said["claims_supported"] = sorted(said["claims_supported"])
-    said["id_token_signing_alg_values_supported"] = [ALGORITHM]
+    said["id_token_signing_alg_values_supported"] = [Algorithm.RS256]
     said["introspection_endpoint_auth_methods_supported"] = [
         method for method in said["introspection_endpoint_auth_methods_supported"] if method != "none"
     ]

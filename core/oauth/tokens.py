@@ -1,25 +1,16 @@
 """Access tokens: a JWT (RFC 9068) where a resource was asked for, opaque otherwise."""
 
-import json
 import time
 import uuid
 from typing import Any
 
 from django.conf import settings
-from jwcrypto import jwk, jwt
-from oauth2_provider.settings import oauth2_settings
-from oauth2_provider.utils import jwk_from_pem
 from oauthlib.common import Request
 from oauthlib.oauth2.rfc6749.tokens import random_token_generator
 
+from core.models.signing_key import Algorithm
 from core.oauth.claims import claims_of
-
-ALGORITHM = "RS256"
-
-
-def signing_key() -> jwk.JWK:
-    """The one key that signs tokens at this moment."""
-    return jwk_from_pem(oauth2_settings.OIDC_RSA_PRIVATE_KEY)
+from core.oauth.keys import sign
 
 
 def access_token(request: Request) -> str:
@@ -32,7 +23,8 @@ def person_claims(request: Request) -> dict[str, Any]:
     """`claims_of` the user of a request, looked up once for all tokens that the request gives."""
     own = vars(request)  # not getattr(), which oauthlib answers with what the client sent
     if "_person_claims" not in own:
-        own["_person_claims"] = claims_of(request.user)
+        narrowing = own.get("_narrowing")
+        own["_person_claims"] = claims_of(request.user, narrowing and narrowing.pk)
     return own["_person_claims"]
 
 
@@ -50,10 +42,4 @@ def _jwt(request: Request, resources: list[str]) -> str:
     }
     if settings.MCP_URL in resources:
         claims |= person_claims(request)
-    key = signing_key()
-    token = jwt.JWT(
-        header={"typ": "at+jwt", "alg": ALGORITHM, "kid": key.thumbprint()},
-        claims=json.dumps(claims, separators=(",", ":")),
-    )
-    token.make_signed_token(key)
-    return token.serialize()
+    return sign(claims, typ="at+jwt", algorithm=Algorithm(settings.ACCESS_TOKEN_ALGORITHM))

@@ -1,8 +1,9 @@
 """The authorization server's endpoints, mounted at /o/. The names are the library's, which builds URLs from them."""
 
 from django.urls import path
-from oauth2_provider.views import JwksInfoView, RevokeTokenView, UserInfoView
+from oauth2_provider.views import RevokeTokenView, UserInfoView
 
+from core.oauth.keys import jwks
 from core.oauth.metadata import metadata
 from core.oauth.smart import smart_configuration
 from core.oauth.views import AuthorizationView, IntrospectTokenView, TokenView
@@ -21,7 +22,7 @@ smart = [
 
 urlpatterns = [
     *well_known,
-    path(".well-known/jwks.json", JwksInfoView.as_view(), name="jwks-info"),
+    path(".well-known/jwks.json", jwks, name="jwks-info"),
     path("authorize/", AuthorizationView.as_view(), name="authorize"),
     path("token/", TokenView.as_view(), name="token"),
     path("revoke_token/", RevokeTokenView.as_view(), name="revoke-token"),

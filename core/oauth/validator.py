@@ -8,15 +8,19 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from jwcrypto import jwk
-from oauth2_provider.models import AccessToken, Grant, RefreshToken
+from django.contrib.auth.hashers import check_password, make_password
+from jwcrypto import jwk, jws
+from oauth2_provider.models import AccessToken, Application, Grant, RefreshToken
 from oauth2_provider.oauth2_validators import OAuth2Validator
+from oauth2_provider.settings import oauth2_settings
 from oauthlib.common import Request
 from oauthlib.oauth2.rfc6749.errors import InvalidGrantError, InvalidRequestError, InvalidScopeError
 
+from core.models.signing_key import Algorithm
+from core.oauth.keys import sign, verification_key
 from core.oauth.resources import canonical
 from core.oauth.scopes import ALL_SCOPES, NOT_OFFERED
-from core.oauth.tokens import ALGORITHM, person_claims, signing_key
+from core.oauth.tokens import person_claims
 
 _PERSON_CLAIMS = ("user_type", "user_id", "jhe_permissions", "narrowing")
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -55,12 +59,31 @@ class Validator(OAuth2Validator):
         return {**claims, "azp": request.client.client_id, "scope": " ".join(request.scopes)}, expires
 
     def finalize_id_token(self, id_token: dict[str, Any], token: Any, token_handler: Any, request: Request) -> str:
-        """Every client gets RS256, whatever its row says: no algorithm is the default, HS256 is not on offer."""
-        request.client.algorithm = ALGORITHM
-        return super().finalize_id_token(id_token, token, token_handler, request)
+        """As the library does, with the key whose turn it is: RS256 for every client (OpenID Connect Core §3.1.3.7)."""
+        claims, expires = self.get_id_token_dictionary(token, token_handler, request)
+        nonce = {"nonce": request.nonce} if request.nonce else {}
+        claims = {**nonce, **id_token, **claims}
+        request.id_token = request.access_token = self._save_id_token(claims["jti"], request, expires)
+        return sign(claims, typ="JWT", algorithm=Algorithm.RS256)
 
-    def _get_key_for_token(self, _token: str) -> jwk.JWK:
-        return signing_key()
+    def _get_key_for_token(self, token: str) -> jwk.JWK | None:
+        """By the `kid` that its header names; its own `jwk` and `jku` are not looked at."""
+        unverified = jws.JWS()
+        unverified.deserialize(token)
+        return verification_key(str(unverified.jose_header.get("kid", "")))
+
+    # Which secret a client shows
+
+    def _check_secret(self, provided_secret: str, stored_secret: str) -> bool:
+        """One that is kept as passwords are, or under a former SECRET_KEY, is kept anew when it comes."""
+        if not stored_secret:
+            return False
+
+        def keep(secret: str) -> None:
+            kept = make_password(secret, hasher=oauth2_settings.CLIENT_SECRET_HASHER)
+            Application.objects.filter(client_secret=stored_secret).update(client_secret=kept)
+
+        return check_password(provided_secret, stored_secret, keep, oauth2_settings.CLIENT_SECRET_HASHER)
 
     # Which authorization requests are put before a person
 

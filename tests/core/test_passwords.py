@@ -7,10 +7,14 @@ from typing import Any
 
 import argon2
 import pytest
+from django.contrib.auth.hashers import make_password
+from django.db import IntegrityError
 from django.utils.module_loading import import_string
 
-from core.passwords import AT_ONCE, BoundedArgon2PasswordHasher
+from core.models import User
+from core.passwords import AT_ONCE, BoundedArgon2PasswordHasher, MachineSecretHasher
 from jhe import settings as production
+from tests.factories import UserFactory
 
 SALT = BoundedArgon2PasswordHasher().salt()
 
@@ -67,3 +71,34 @@ def test_passwords_and_guesses_take_the_same_turns(monkeypatch: pytest.MonkeyPat
     with ThreadPoolExecutor(tries) as people:
         assert all(people.map(hasher.verify, ["Jhe1234!"] * tries, [encoded] * tries))
     assert checking.most == AT_ONCE
+
+
+def test_a_machines_secret_is_kept_under_a_key_and_another_is_refused(settings) -> None:
+    hasher = MachineSecretHasher()
+    kept = hasher.encode("a secret", hasher.salt())
+    assert "a secret" not in kept
+    assert hasher.verify("a secret", kept)
+    assert not hasher.verify("A secret", kept)
+    assert kept != hasher.encode("a secret", hasher.salt())
+    settings.SECRET_KEY = "another"
+    assert not hasher.verify("a secret", kept)
+
+
+def test_a_machines_secret_is_known_under_a_former_key_and_is_to_be_kept_anew(settings) -> None:
+    hasher = MachineSecretHasher()
+    kept = hasher.encode("a secret", hasher.salt())
+    assert not hasher.must_update(kept)
+    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "another"
+    assert hasher.verify("a secret", kept)
+    assert hasher.must_update(kept)
+
+
+def test_passwords_of_people_are_never_kept_as_secrets_of_machines_are() -> None:
+    assert make_password("Jhe1234!").partition("$")[0] != MachineSecretHasher.algorithm
+    assert production.PASSWORD_HASHERS.index("core.passwords.MachineSecretHasher") > 0
+
+
+def test_no_account_can_have_a_password_that_is_kept_that_way(db: None) -> None:
+    user = UserFactory()
+    with pytest.raises(IntegrityError, match="user_password_is_hashed_slowly"):
+        User.objects.filter(pk=user.pk).update(password=make_password("Jhe1234!", hasher="machine_hmac_sha256"))

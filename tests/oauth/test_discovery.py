@@ -9,6 +9,8 @@ from django.urls import get_resolver, resolve
 
 from jhe.oauth import SCOPES
 
+pytestmark = pytest.mark.django_db
+
 BASE = settings.BASE_URL
 PLACES = [
     prefix + "/.well-known/" + name
