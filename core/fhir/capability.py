@@ -119,6 +119,7 @@ def _resource(type_: ResourceType, operations: list[Resource]) -> Resource:
     interactions = sorted(interactions_of(type_))
     can_change, can_create = "update" in interactions, "create" in interactions
     references = [code for code, parameter in type_.parameters.items() if isinstance(parameter, Reference)]
+    # Without conditionalPatch, though there is one: R5 added it, and clients of R4 (fhirclient) cannot read it.
     return {
         "type": type_.name,
         "interaction": [{"code": code} for code in interactions],
@@ -128,7 +129,6 @@ def _resource(type_: ResourceType, operations: list[Resource]) -> Resource:
         "conditionalCreate": can_create,
         "conditionalRead": "full-support" if type_.same_for_everybody else "not-supported",
         "conditionalUpdate": can_change,
-        "conditionalPatch": can_change,
         "conditionalDelete": "single" if "delete" in interactions else "not-supported",
         "referencePolicy": ["literal"],
         **({"searchInclude": [f"{type_.name}:{code}" for code in references]} if references else {}),
