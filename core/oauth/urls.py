@@ -3,10 +3,11 @@
 from django.urls import path
 from oauth2_provider.views import RevokeTokenView, UserInfoView
 
+from core.oauth.introspection import introspect
 from core.oauth.keys import jwks
 from core.oauth.metadata import metadata
 from core.oauth.smart import smart_configuration
-from core.oauth.views import AuthorizationView, IntrospectTokenView, TokenView
+from core.oauth.views import AuthorizationView, TokenView
 
 app_name = "oauth2_provider"
 
@@ -26,6 +27,6 @@ urlpatterns = [
     path("authorize/", AuthorizationView.as_view(), name="authorize"),
     path("token/", TokenView.as_view(), name="token"),
     path("revoke_token/", RevokeTokenView.as_view(), name="revoke-token"),
-    path("introspect/", IntrospectTokenView.as_view(), name="introspect"),
+    path("introspect/", introspect, name="introspect"),
     path("userinfo/", UserInfoView.as_view(), name="user-info"),
 ]

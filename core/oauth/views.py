@@ -1,18 +1,17 @@
 """The authorization server's pages and endpoints, where they differ from the library's."""
 
-import hashlib
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from oauth2_provider import views
-from oauth2_provider.models import AccessToken, Application
+from oauth2_provider.models import Application
 from oauth2_provider.oauth2_backends import _add_iss_to_redirect
 from oauth2_provider.settings import oauth2_settings
 from oauthlib.oauth2.rfc6749.errors import InvalidRequestError, OAuth2Error, UnsupportedGrantTypeError
@@ -67,14 +66,3 @@ class TokenView(views.TokenView):
             error = InvalidRequestError()
         return error and HttpResponse(error.json, status=error.status_code)
 
-
-class IntrospectTokenView(views.IntrospectTokenView):
-    http_method_names = ["post", "options"]  # RFC 7662 §2.1; a token in a URL ends up in logs
-
-    @staticmethod
-    def get_token_response(token_value: str | None = None) -> HttpResponse:
-        """The library does not ask whether the person may still log in."""
-        checksum = hashlib.sha256((token_value or "").encode()).hexdigest()
-        if AccessToken.objects.filter(token_checksum=checksum, user__is_active=False).exists():
-            return JsonResponse({"active": False})
-        return views.IntrospectTokenView.get_token_response(token_value)
