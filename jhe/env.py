@@ -1,19 +1,29 @@
 """Every environment variable of the web service, read once and with advice when it is wrong."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 from environs import Env, EnvError, validate
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
+Read = TypeVar("Read")
 _env = Env()
 _RATE = validate.Regexp("[1-9][0-9]{0,5}/[smhd]$", error="It must be a number, a slash and s, m, h or d: 100/s.")
 
 
 def _refuse(sentence: str) -> NoReturn:
     raise SystemExit(f"Configuration: {sentence}")
+
+
+def valid(name: str, read: Callable[[str], Read], value: str) -> Read:
+    """What `read` makes of a variable's value; it raises ValueError with what is wrong."""
+    try:
+        return read(value)
+    except ValueError as error:
+        _refuse(f"{name}: {error}.")
 
 
 def _origin(name: str, default: str) -> str:
@@ -57,9 +67,21 @@ try:
     EMAIL_HOST_USER: str = _env.str("EMAIL_HOST_USER", "")
     EMAIL_HOST_PASSWORD: str = _env.str("EMAIL_HOST_PASSWORD", "")
     EMAIL_FROM: str = _env.str("EMAIL_FROM", "exchange@localhost")
+    SIGN_UP: str = _env.str("JHE_SIGN_UP", "off", validate=validate.OneOf(["off", "invitation"]))
+    LOGIN_CODES: bool = _env.bool("JHE_LOGIN_CODES", True)
+    MFA_REQUIRED: str = _env.str(
+        "JHE_MFA_REQUIRED", "", validate=validate.OneOf(["", "none", "superusers", "practitioners"])
+    )
+    LOCK_OUT_AFTER: int = _env.int("JHE_LOCK_OUT_AFTER", 5, validate=validate.Range(1, 100))
+    LOCK_OUT_ADDRESS_AFTER: int = _env.int("JHE_LOCK_OUT_ADDRESS_AFTER", 50, validate=validate.Range(1, 10_000))
+    LOCK_OUT_MINUTES: int = _env.int("JHE_LOCK_OUT_MINUTES", 15, validate=validate.Range(1, 1440))
+    SSO: str = _env.str("JHE_SSO", "")
     ALLOWED_HOSTS: list[str] = _env.list("ALLOWED_HOSTS", [])
 except EnvError as error:
     _refuse(f"{error} Correct the environment variable and start again.")
+
+if SIGN_UP != "off" and not (EMAIL_HOST or DEBUG):
+    _refuse("JHE_SIGN_UP needs EMAIL_HOST: who signs up gets an e-mail that shows whose address it is.")
 
 BASE_URL = _origin("JHE_BASE_URL", f"http://localhost:{WEB_PORT}")
 """The public origin of the web service, and the OAuth issuer, byte for byte."""

@@ -5,6 +5,8 @@ from urllib.parse import urlsplit
 import dj_database_url
 
 from jhe import development, env
+from jhe.accounts import *  # noqa: F403
+from jhe.accounts import ACCOUNT_APPS
 from jhe.oauth import LONGEST_TOKEN_SECONDS as LONGEST_TOKEN_SECONDS
 from jhe.oauth import OAUTH2_PROVIDER as OAUTH2_PROVIDER
 from jhe.oauth import SILENCED_CHECKS
@@ -35,6 +37,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular_sidecar",
     "oauth2_provider",
+    *ACCOUNT_APPS,
     "django_tasks",
     "django_tasks_db",
     "core",
@@ -52,6 +55,10 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "core.web.headers.PageHeadersMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "core.accounts.second_factors.SecondFactorMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "jhe.urls"
@@ -60,6 +67,7 @@ WSGI_APPLICATION = "jhe.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "core" / "templates"],  # before those of the libraries
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -88,18 +96,21 @@ PASSWORD_HASHERS = [
     # Only for secrets of clients: no account can have such a password (core/migrations/0013_signing_keys.py).
     "core.passwords.MachineSecretHasher",
 ]
-LOGIN_URL = "login"
-LOGIN_REDIRECT_URL = "home"
-LOGOUT_REDIRECT_URL = "home"
 
-# core/authentication/throttles.py. The cache is of this process: with several processes each counts what it answers.
+# core/authentication/throttles.py, in the cache of this process: with several processes each counts what it answers.
 RATE_LIMIT = env.RATE_LIMIT
 ANONYMOUS_RATE_LIMIT = env.ANONYMOUS_RATE_LIMIT
 CACHES = {
+    # All processes share it: it counts guesses, and knows which one-time codes were used.
     "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "shared_cache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    },
+    "process": {
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
         "OPTIONS": {"MAX_ENTRIES": 10_000},
-    }
+    },
 }
 
 # Jobs are rows; `manage.py worker` does them (docs/bulk.md).
@@ -127,8 +138,6 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
-SESSION_COOKIE_HTTPONLY = True
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
@@ -150,6 +159,8 @@ LOGGING = {
     # It would tell of each client that goes away and each request that waits its turn.
     "loggers": {
         "waitress": {"level": "ERROR"},
+        # A line for each login.
+        "axes": {"level": "ERROR"},
         # A line each time a worker looks into the queue, and for each part of a job.
         "django_tasks": {"level": "WARNING"},
         "django_tasks_db": {"level": "WARNING"},

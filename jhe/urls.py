@@ -6,6 +6,7 @@ from core.oauth.urls import smart, well_known
 urlpatterns = [
     path("", include("core.web.urls")),
     path("", include([*well_known, *smart])),
+    path("accounts/", include("allauth.urls")),
     path("o/", include("core.oauth.urls")),
     path("admin/", admin.site.urls),
     path("", include("core.fhir.urls")),

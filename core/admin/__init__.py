@@ -1,8 +1,21 @@
 """Door of the superusers: every model, one file per subject. Importing them registers them."""
 
-from core.admin import bulk, clients, grants, oauth, observations, organizations, patients, studies, trail, users
+from core.admin import (
+    accounts,
+    bulk,
+    clients,
+    grants,
+    oauth,
+    observations,
+    organizations,
+    patients,
+    studies,
+    trail,
+    users,
+)
 
 __all__ = [
+    "accounts",
     "bulk",
     "clients",
     "grants",

@@ -5,12 +5,13 @@ from django import forms
 from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.forms import BaseUserCreationForm
+from django.contrib.auth.forms import AdminPasswordChangeForm, BaseUserCreationForm
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 
+from core.actions.emails import end_everything, forget_other_emails
 from core.actions.organizations import add_member
 from core.admin.base import ExchangeForm, PatientDataAdmin
 from core.models import AuditEvent, ConsentHistory, Organization, PractitionerOrganization, User
@@ -39,6 +40,14 @@ class AddUserForm(ExchangeForm, BaseUserCreationForm):
         if bool(cleaned.get("organization")) is not bool(cleaned.get("role")):
             self.add_error("role", "Choose both an organization and a role, or neither.")
         return cleaned
+
+
+class NewPasswordForm(AdminPasswordChangeForm):
+    def save(self, commit: bool = True) -> User:
+        """Whoever knew the old one, and whatever it let in, is out."""
+        user: User = super().save(commit)
+        end_everything(user)
+        return user
 
 
 @admin.register(User)
@@ -76,8 +85,11 @@ class UserAdmin(PatientDataAdmin, DjangoUserAdmin):
             return f"{obj} is named in the audit trail: untick 'Is active' instead, which closes every door at once."
         return ""
 
+    change_password_form = NewPasswordForm
+
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         obj.is_staff = obj.is_superuser  # one switch: the admin is for superusers
         super().save_model(request, obj, form, change)
+        forget_other_emails(obj)
         if not change and form.cleaned_data.get("organization"):
             add_member(user=obj, organization=form.cleaned_data["organization"], role=form.cleaned_data["role"])

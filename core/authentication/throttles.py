@@ -3,6 +3,7 @@
 import hashlib
 
 from django.conf import settings
+from django.core.cache import caches
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
@@ -18,6 +19,7 @@ class PersonThrottle(SimpleRateThrottle):
     """
 
     scope = "person"
+    cache = caches["process"]
 
     def get_rate(self) -> str:
         rate: str = settings.RATE_LIMIT
@@ -35,6 +37,7 @@ class AddressThrottle(SimpleRateThrottle):
     """One address, where nobody needs to log in."""
 
     scope = "address"
+    cache = caches["process"]
 
     def get_rate(self) -> str:
         rate: str = settings.ANONYMOUS_RATE_LIMIT

@@ -25,6 +25,7 @@ from core.models.organization import Organization
 from core.models.patient import Patient, PatientIdentifier, PatientOrganization
 from core.models.practitioner import Practitioner, PractitionerOrganization
 from core.models.setting import Setting
+from core.models.sign_up import SignUp, SignUpCode
 from core.models.signing_key import SigningKey
 from core.models.study import Study, StudyClient, StudyDataSource, StudyPatient, StudyScopeRequest
 from core.models.user import User
@@ -71,6 +72,8 @@ __all__ = [
     "ResourceHistory",
     "ResourceServer",
     "Setting",
+    "SignUp",
+    "SignUpCode",
     "SigningKey",
     "Study",
     "StudyAccess",

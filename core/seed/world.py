@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from django.contrib.auth.hashers import make_password
 
 from core.actions.consents import record_consents
+from core.actions.emails import set_email_verified
 from core.actions.enrolment import enrol
 from core.actions.observations import NewObservation, record_observations
 from core.actions.patients import register_patient
@@ -119,7 +120,10 @@ def _user(email: str, given: str, family: str, password: str, **flags: bool) -> 
     """The new user, or None if there is one."""
     names = {"first_name": given, "last_name": family}
     user, created = User.objects.get_or_create(email=email, defaults={"password": password, **names, **flags})
-    return user if created else None
+    if not created:
+        return None
+    set_email_verified(user)
+    return user
 
 
 def _practitioner(person: demo.DemoPractitioner, password: str) -> None:

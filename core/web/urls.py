@@ -1,11 +1,11 @@
-from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
-from django.views.generic import TemplateView
+from django.views.generic import RedirectView
 
-from core.web.forms import LoginForm
+from core.web.home import HomeView
 
 urlpatterns = [
-    path("", TemplateView.as_view(template_name="core/home.html"), name="home"),
-    path("login/", LoginView.as_view(authentication_form=LoginForm), name="login"),
-    path("logout/", LogoutView.as_view(), name="logout"),
+    path("", HomeView.as_view(), name="home"),
+    # Where these were before there was more to an account than a password.
+    path("login/", RedirectView.as_view(pattern_name="account_login", query_string=True)),
+    path("logout/", RedirectView.as_view(pattern_name="account_logout")),
 ]

@@ -5,7 +5,7 @@ from itertools import cycle, islice
 from threading import Barrier
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import connection
 from django.test import Client
 from oauth2_provider.models import Grant
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def nora() -> Patient:
-    cache.clear()
+    caches["process"].clear()
     patient = PatientFactory(telecom_email="nora@test.invalid")
     EnrolmentFactory(study=StudyFactory(), patient=patient)
     return patient

@@ -4,7 +4,7 @@ import runpy
 from collections.abc import Iterator
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 from django.test import Client
 from oauth2_provider.models import Application
 
@@ -21,9 +21,9 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def three_a_day(settings) -> Iterator[None]:
     settings.RATE_LIMIT = settings.ANONYMOUS_RATE_LIMIT = "3/d"
-    cache.clear()
+    caches["process"].clear()
     yield
-    cache.clear()
+    caches["process"].clear()
 
 
 @pytest.fixture

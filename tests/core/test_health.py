@@ -13,7 +13,7 @@ def test_the_service_says_that_it_is_alive_without_asking_the_database(path: str
 def test_a_probe_needs_neither_the_host_name_nor_tls(settings) -> None:
     settings.SECURE_SSL_REDIRECT = True
     assert Client().get("/healthz", headers={"Host": "172.19.0.2:8000"}).status_code == 200
-    assert Client().get("/login/", headers={"Host": "172.19.0.2:8000"}).status_code == 400
+    assert Client().get("/accounts/login/", headers={"Host": "172.19.0.2:8000"}).status_code == 400
 
 
 @pytest.mark.django_db

@@ -26,7 +26,7 @@ def owner(exchange: Exchange) -> Iterator[Any]:
 def admin(exchange: Exchange) -> Iterator[httpx2.Client]:
     """The superuser's browser."""
     with httpx2.Client(base_url=exchange.web_url, follow_redirects=True) as browser:
-        send(browser, "/login/", username=SUPERUSER, password=PASSWORD)
+        send(browser, "/accounts/login/", login=SUPERUSER, password=PASSWORD)
         assert "sessionid" in browser.cookies
         yield browser
 

@@ -14,7 +14,7 @@ from jhe import embedded
 from jhe.__main__ import APPLICATION_NAME, MAX_BODY_BYTES, THREADS
 
 MANY = 3 * THREADS
-HALF_A_REQUEST = b"POST /login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nusername="
+HALF_A_REQUEST = b"POST /accounts/login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nusername="
 
 
 @pytest.fixture
@@ -61,12 +61,14 @@ def test_a_body_without_a_declared_size_is_refused_where_it_passes_the_bound(exc
         assert connection.recv(12) == b"HTTP/1.1 413"
 
 
-@pytest.mark.parametrize("sent", [b"", b"POST /login/ HTTP/1.1\r\nHo", HALF_A_REQUEST], ids=["idle", "head", "body"])
+@pytest.mark.parametrize(
+    "sent", [b"", b"POST /accounts/login/ HTTP/1.1\r\nHo", HALF_A_REQUEST], ids=["idle", "head", "body"]
+)
 def test_clients_that_send_slowly_take_nobody_elses_place(exchange: Exchange, web: httpx2.Client, sent: bytes) -> None:
     with ExitStack() as others:
         for _ in range(MANY):
             connect(exchange, others).sendall(sent)
-        assert web.get("/login/").status_code == 200
+        assert web.get("/accounts/login/").status_code == 200
 
 
 def test_clients_that_do_not_read_take_nobody_elses_place(exchange: Exchange, web: httpx2.Client) -> None:
@@ -75,7 +77,7 @@ def test_clients_that_do_not_read_take_nobody_elses_place(exchange: Exchange, we
             connection = connect(exchange, others)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
             connection.sendall(b"GET /.well-known/smart-configuration HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100)
-        assert web.get("/login/").status_code == 200
+        assert web.get("/accounts/login/").status_code == 200
 
 
 def test_however_many_requests_come_there_are_no_more_database_connections_than_threads(

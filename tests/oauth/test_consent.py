@@ -51,7 +51,7 @@ def test_the_page_cannot_be_framed_or_kept(browser: Client) -> None:
 def test_somebody_who_is_not_logged_in_logs_in_first_and_comes_back(db: None) -> None:
     response = flow.ask(Client())
     assert response.status_code == 302
-    assert response["Location"].startswith("/login/?next=/o/authorize/")
+    assert response["Location"].startswith("/accounts/login/?next=/o/authorize/")
 
 
 def test_agreeing_gives_a_code_to_the_client_with_its_state_and_the_issuer(browser: Client) -> None:
