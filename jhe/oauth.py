@@ -13,6 +13,10 @@ SCOPES = {
     "patient/*.cruds": "Read your own health data, add to it, and answer what studies ask for",
     "user/*.rs": "Read, on your behalf, the studies, people and health data that you may see",
     "user/*.cruds": "Read and change, on your behalf, what you may see and change",
+    "mcp_tokens": (
+        "Make, see and revoke MCP tokens, which act on your behalf for as long as a year: also after you have "
+        "disconnected this application"
+    ),
     "mcp": "Let an AI assistant read, on your behalf, the studies and health data that you may see",
 }
 """What a client may ask for, each in the words of the consent page; core/oauth/scopes.py adds what names one type."""

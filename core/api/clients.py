@@ -92,6 +92,7 @@ class ClientList(ClientView):
     def get(self) -> Any:
         given = self.conditions(organization_id="organization_client__organization_id")
         rows = self.clients().visible_to(self.principal).filter(**given)
+        self.touched([], study_id=self.query.get("study_id"))
         if "study_id" in self.query:  # of one that the person does not see, none
             seen = Study.objects.visible_to(self.principal).filter(pk=self.query["study_id"])
             rows = rows.filter(study_links__study__in=seen)

@@ -21,6 +21,7 @@ from core.api.pagination import MAX_PAGE_SIZE, page_of_rows
 from core.api.serializers import PageQuery, Problem, Query, page_of
 from core.authentication.door import DoorView
 from core.policy.errors import InvalidInput
+from core.policy.scopes import check_named_scope
 
 DOOR = "rest"
 _REFUSALS = (400, 401, 403, 404, 405, 406, 409, 415, 429, 503)
@@ -50,7 +51,8 @@ def operation(
 ) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
     """Declares a method of a RestView: what it needs and what it gives, for the view and for the OpenAPI document.
 
-    `scope` is what the token must have been given for, as SMART v2 writes it: `Organization.s`. The method finds the
+    `scope` is what the token must have been given for, as SMART v2 writes it: `Organization.s`; or a scope that has a
+    name of its own. The method finds the
     validated query string in `self.query` and the body in `self.body` (PATCH: what of it was sent; DELETE: from the
     query string too, because not every client can send a body with it), and returns what `answer` renders: an object;
     with a `PageQuery` as `query` a queryset, of which a page is sent (`counted`: always with the count of all); with
@@ -120,8 +122,12 @@ class RestView(DoorView):
             raise InvalidInput("A URL holds no NUL character.")
         method = str(request.method).lower()
         if method in self.http_method_names and hasattr(self, method):  # else the answer will be 405
-            resource_type, _, interaction = getattr(self, method).operation.scope.partition(".")
-            self.require_scope(resource_type, interaction)
+            scope = getattr(self, method).operation.scope
+            resource_type, dot, interaction = scope.partition(".")
+            if scope and not dot:
+                check_named_scope(self.principal, scope)
+            else:
+                self.require_scope(resource_type, interaction)
 
     def get_exception_handler(self) -> Any:
         return errors.handle

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 from django.conf import settings
 from django.db import connection
+from django.http import HttpRequest
 from oauth2_provider.models import AccessToken
 from oauth2_provider.www_authenticate import build_bearer_challenge
 from rest_framework.authentication import BaseAuthentication
@@ -55,7 +56,7 @@ def challenge(request: Request, error: Literal["invalid_token", "insufficient_sc
     return build_bearer_challenge(request, oauth2_error=attributes, realm=REALM, resource_metadata_url=None)
 
 
-def address_of_client(request: Request) -> str:
+def address_of_client(request: Request | HttpRequest) -> str:
     """Where the request comes from, as far as that can be believed (settings.CLIENT_IP)."""
     return address_of(request.META.get(settings.CLIENT_IP, ""))
 
@@ -97,7 +98,7 @@ def _find(token: str) -> _Found | None:
     with connection.cursor() as cursor:
         cursor.execute(_BEARER_OF_MCP_TOKEN if is_mcp_token else _BEARER, {"checksum": checksum})
         row = cursor.fetchone()
-        found = _Found(*row, checksum) if row else None
+        found = _Found._make((*row, checksum)) if row else None
         if found and found.use_is_to_be_noted:
             cursor.execute("SELECT mcp_token_used(%s)", [checksum])
     return found

@@ -22,6 +22,7 @@ from core.actions.audit import record_access, watch
 from core.authentication.bearer import BearerAuthentication, challenge
 from core.authentication.throttles import PersonThrottle
 from core.models import AuditEvent
+from core.policy.checks import check_token_names_study
 from core.policy.errors import InsufficientScope
 from core.policy.principal import Principal
 from core.policy.scopes import Interaction, check_scope
@@ -65,9 +66,14 @@ class DoorView(APIView):
         check_scope(self.principal, resource_type, interaction)
 
     def touched(self, patient_ids: Iterable[int], *, study_id: int | None = None) -> None:
-        """Note whose data the answer holds, and through which study it was asked for."""
+        """Note whose data the answer holds, and through which study it was asked for.
+
+        Raises PermissionDenied for a study that the token leaves out: then it is noted that it was asked for.
+        """
         self.patient_ids.update(patient_ids)
-        self.study_id = study_id if study_id is not None else self.study_id
+        if study_id is not None:
+            self.study_id = study_id
+            check_token_names_study(self.principal, study_id)
 
     def action_name(self) -> str:
         """What was asked, in the audit trail: a method and a route, never a URL."""

@@ -142,6 +142,7 @@ _ANY = _Narrowed()
 def _of_instance(
     principal: Principal, type_: ResourceType, id_: str, narrowed: _Narrowed = _ANY, *, version_id: int | None = None
 ) -> list[Version]:
+    type_.check_named(principal, [id_])
     current = type_.visible_to(principal).filter(type_.has_id([id_]))
     if type_.history_of is None:
         states = [state for row in type_.fetched(current) for state in type_.versions(row)]

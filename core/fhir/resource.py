@@ -55,6 +55,9 @@ class ResourceType:
         """The rows of these FHIR ids."""
         return Q(pk__in=self.keys(ids))
 
+    def check_named(self, principal: Principal, ids: Iterable[str]) -> None:
+        """Raises PermissionDenied for ids of a request that the token leaves out, whether they exist or not."""
+
     @cached_property
     def parameters(self) -> Mapping[str, SearchParameter]:
         """All that the type can be searched by."""
@@ -75,6 +78,7 @@ class ResourceType:
 
     def get(self, principal: Principal, id_: str, *, lock: bool = False) -> Any:
         """One row, with `lock` until the transaction ends. Raises NotVisible, the same for missing and forbidden."""
+        self.check_named(principal, [id_])
         rows = self.fetched(self.visible_to(principal).filter(self.has_id([id_])))
         row = (rows.select_for_update(of=("self",)) if lock else rows).first()
         if row is None:

@@ -46,6 +46,12 @@ def check_scope(principal: Principal, resource_type: str, interaction: Interacti
         raise InsufficientScope(f"{context}/{resource_type}.{interaction}")
 
 
+def check_named_scope(principal: Principal, scope: str) -> None:
+    """As check_scope, for one that no other includes: `mcp_tokens`."""
+    if scope not in principal.scopes:
+        raise InsufficientScope(scope)
+
+
 def resource_scopes(letters: tuple[str, ...]) -> Iterator[str]:
     """The scopes of these letters for every context and type that is served."""
     for context, resource_type, some in product(CONTEXTS, TYPES, letters):

@@ -17,6 +17,7 @@ from typing import Any
 from core.models import CodeableConcept, DataSource, Practitioner, StudyClient
 from tests import personas
 from tests.factories import InvitationFactory, ObservationFactory, OrganizationClientFactory, PatientFactory
+from tests.mcp_tokens import made_for
 
 PEOPLE = {
     "admin": "admin",
@@ -237,6 +238,17 @@ CLIENTS = [
     Row("DELETE", "invitation/{invitation}", "204 204 204 404 404 404 404 404 404"),
 ]
 
+MCP_TOKENS = [
+    #                              admin mary megan victor tom mark peter pamela percy
+    Row("GET", "mcp_tokens", EVERYBODY_200),
+    Row("POST", "mcp_tokens", "201 201 201 201 201 404 201 201 404", {"studies": ["{study}"], "ttl": "1d"}),
+    Row("GET", "mcp_tokens/introspect", "403 403 403 403 403 403 403 403 403"),
+    Row("GET", "mcp_tokens/{mcp_token}", "200 200 404 404 404 404 404 404 404"),  # Mary's
+    Row("GET", "mcp_tokens/{mcp_token}/uses", "200 200 404 404 404 404 404 404 404"),
+    Row("POST", "mcp_tokens/{mcp_token}/revoke", "200 200 404 404 404 404 404 404 404"),
+    Row("DELETE", "mcp_tokens/{mcp_token}", "204 204 404 404 404 404 404 404 404"),
+]
+
 PERSONAL = [
     Row("GET", "users/profile", EVERYBODY_200),
     Row("PATCH", "users/profile", EVERYBODY_200, {"firstName": "Kim"}),
@@ -252,7 +264,17 @@ OPEN = [
 ]
 """Where nobody logs in: who asks makes no difference."""
 
-MATRIX = [*ORGANIZATIONS, *PRACTITIONERS, *STUDIES, *CATALOGUE, *PATIENTS, *OBSERVATIONS, *CLIENTS, *PERSONAL]
+MATRIX = [
+    *ORGANIZATIONS,
+    *PRACTITIONERS,
+    *STUDIES,
+    *CATALOGUE,
+    *PATIENTS,
+    *OBSERVATIONS,
+    *CLIENTS,
+    *MCP_TOKENS,
+    *PERSONAL,
+]
 
 
 def ids_of_the_world() -> dict[str, int]:
@@ -269,6 +291,7 @@ def ids_of_the_world() -> dict[str, int]:
     return {
         "client": client.pk,
         "invitation": invitation.pk,
+        "mcp_token": made_for("manager_mary")[0].pk,
         "lab": lab.pk,
         "saturn": personas.organization_of("Saturn School of Data Science").pk,
         "megan": megan.pk,

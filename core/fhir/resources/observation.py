@@ -115,8 +115,9 @@ class ObservationType(ResourceType):
         """Through a study of which the patient is a member: what reaches the caller through that study."""
         if name not in STUDY_CHAINS:
             return None
-        studies = [key for id_ in value.split(",") if (key := context.types["Group"].keys([id_]))]
-        ids = [key for keys in studies for key in keys]
+        group, given = context.types["Group"], value.split(",")
+        group.check_named(context.principal, given)
+        ids = group.keys(given)
         same = {"patient_id": OuterRef("patient_id"), "code_id": OuterRef("code_id")}
         granting = ObservationAccess.objects.granting(context.principal, Permission.OBSERVATION_READ).filter(**same)
         own = StudyPatientScopeConsent.objects.filter(**same, study__in=ids, consented=True)

@@ -13,6 +13,7 @@ from core.fhir.search.parameters import String, Within
 from core.fhir.search.references import Reference, Target
 from core.fhir.search.tokens import Fixed, Token
 from core.models import Study, StudyPatient, StudyScopeRequest
+from core.policy.checks import check_token_names_study
 from core.policy.principal import Principal
 
 PARTY_ROLE = "http://hl7.org/fhir/research-study-party-role"
@@ -24,6 +25,10 @@ def _requests(_principal: Principal) -> QuerySet[Any]:
 
 
 class StudyFace(ResourceType):
+    def check_named(self, principal: Principal, ids: Iterable[str]) -> None:
+        for study_id in self.keys(ids):
+            check_token_names_study(principal, study_id)
+
     def visible_to(self, principal: Principal) -> QuerySet[Any]:
         return Study.objects.visible_to(principal)
 

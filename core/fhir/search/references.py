@@ -68,6 +68,7 @@ class Reference(SearchParameter):
 
     def _id(self, type_name: str, id_: str, context: Context) -> Q:
         type_, target = context.types[type_name], self.targets[type_name]
+        type_.check_named(context.principal, [id_])
         if target.key == "pk" and not target.is_array:
             return Q(**{f"{target.column}__in": type_.keys([id_])})
         rows = target.among(context.principal) if target.among else type_.visible_to(context.principal)

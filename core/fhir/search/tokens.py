@@ -97,8 +97,11 @@ class Id(SearchParameter):
     def condition(self, given: Iterable[str], modifier: str, context: Context) -> Q:
         if modifier == "missing":
             return NOTHING if is_true(list(given)) else EVERYTHING
-        found = context.type_.has_id(given)
-        return ~found if modifier == "not" else found
+        given = list(given)
+        if modifier == "not":
+            return ~context.type_.has_id(given)
+        context.type_.check_named(context.principal, given)
+        return context.type_.has_id(given)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
