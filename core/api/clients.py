@@ -1,4 +1,4 @@
-"""/clients: the OAuth clients of organizations. Which studies one sends data for is in study_parts.py."""
+"""/clients: OAuth clients of organizations, and practitioners' own. Which studies one sends data for: study_parts.py."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from core.actions import clients
 from core.api.organizations import OrganizationName
-from core.api.serializers import CamelCase, CamelCaseModel, IdField, PageQuery, ReferenceField
+from core.api.serializers import CamelCase, CamelCaseModel, IdField, IdListField, PageQuery, ReferenceField
 from core.api.views import DOOR, RestView, operation
 from core.models import Client, Organization, Study
 from core.models.client import ClientQuerySet
@@ -17,6 +17,8 @@ from core.models.fetch import fetch
 from core.policy.permissions import Permission
 
 MAX_REDIRECTS = 20
+MAX_NAMED = 200
+_GRANTS = ("authorization_code", "client_credentials")
 
 
 class StudyName(CamelCaseModel):
@@ -26,12 +28,19 @@ class StudyName(CamelCaseModel):
 
 
 class ClientAnswer(CamelCase):
-    """`studies` are those that it sends data for and that the reader sees. Its secret is nowhere."""
+    """`studies` are those that it sends data for and that the reader sees. Its secret is nowhere.
+
+    `scopes` are what a practitioner's own client may ask for; of others it is null.
+    """
 
     id = IdField()
     client_id = serializers.CharField(help_text="Its name in OAuth.")
     name = serializers.CharField()
     client_type = serializers.ChoiceField(Application.CLIENT_TYPES)
+    grant_type = serializers.ChoiceField(_GRANTS)
+    scopes = serializers.ListField(
+        child=serializers.CharField(), source="practitioner_client.scopes", default=None, allow_null=True
+    )
     redirect_uris = serializers.ListField(child=serializers.CharField(), source="redirects")
     invitation_url = serializers.CharField(source="organization_client.invitation_url", default=None, allow_null=True)
     organization = OrganizationName(source="organization_client.organization", default=None, allow_null=True)
@@ -63,7 +72,31 @@ class NewClient(ClientChanges):
     )
 
 
+class NewOwnClient(CamelCase):
+    aliases = {"studyIds": "studies", "organizationIds": "organizations"}
+
+    name = serializers.CharField(max_length=255)
+    scopes = serializers.ListField(
+        child=serializers.CharField(max_length=500),
+        allow_empty=False,
+        max_length=MAX_NAMED,
+        help_text="What it may ask for: mcp, system/*.rs, system/Observation.rs?code=…; no more than this token has.",
+    )
+    studies = IdListField(
+        required=False, max_length=MAX_NAMED, help_text="All that it reaches, with the organizations; neither: all."
+    )
+    organizations = IdListField(required=False, max_length=MAX_NAMED, help_text="With everything that is theirs.")
+
+
+class NewSecret(CamelCase):
+    """The only answer that ever has it."""
+
+    client_id = serializers.CharField()
+    client_secret = serializers.CharField(help_text="Keep it now; the one before is worth nothing any more.")
+
+
 class ClientQuery(PageQuery):
+    own = serializers.BooleanField(required=False, help_text="Only one's own, or only others.")
     organization_id = IdField(required=False, help_text="Only clients of this organization.")
     study_id = IdField(required=False, help_text="Only clients that send data for this study.")
 
@@ -72,12 +105,17 @@ class ClientView(RestView):
     def clients(self) -> ClientQuerySet:
         """All, with what an answer needs: which of them the person sees is yet to be asked."""
         studies = Study.objects.visible_to(self.principal).only("id", "name").order_by("pk")
-        return Client.objects.select_related("organization_client__organization").prefetch_related(
-            Prefetch("studies", studies)
-        )
+        return Client.objects.select_related(
+            "organization_client__organization", "practitioner_client"
+        ).prefetch_related(Prefetch("studies", studies))
 
     def managed(self, pk: int) -> Client:
-        return fetch(Client.objects.all(), pk, self.principal, Permission.TOKEN_MANAGE)
+        return fetch(Client.objects.select_related("practitioner_client"), pk, self.principal, Permission.TOKEN_MANAGE)
+
+    def made(self, client: Client, secret: str) -> Response:
+        """A new client, with the secret that only this answer has."""
+        answer = self.render(ClientAnswer, self.clients().get(pk=client.pk))
+        return Response({**answer, "clientSecret": secret or None}, status=201, headers={"Cache-Control": "no-store"})
 
     def body_with_organization(self) -> dict[str, Any]:
         if "organization" not in self.body:
@@ -96,14 +134,33 @@ class ClientList(ClientView):
         if "study_id" in self.query:  # of one that the person does not see, none
             seen = Study.objects.visible_to(self.principal).filter(pk=self.query["study_id"])
             rows = rows.filter(study_links__study__in=seen)
+        if "own" in self.query:
+            rows = rows.filter(practitioner_client__isnull=not self.query["own"])
         return rows
 
     @operation("Device.c", body=NewClient, answer=NewClientAnswer, status=201)
     def post(self) -> Any:
         client, secret = clients.create_client(actor=self.principal, door=DOOR, **self.body_with_organization())
-        made = self.clients().get(pk=client.pk)
-        answer = self.render(ClientAnswer, made)
-        return Response({**answer, "clientSecret": secret or None}, status=201, headers={"Cache-Control": "no-store"})
+        return self.made(client, secret)
+
+
+class OwnClients(ClientView):
+    @operation("Device.c", body=NewOwnClient, answer=NewClientAnswer, status=201)
+    def post(self) -> Any:
+        """A practitioner's own client: it gets tokens by its secret (RFC 6749 §4.4) and acts for its owner."""
+        for name, rows in (("studies", Study.objects.all()), ("organizations", Organization.objects.all())):
+            for pk in self.body.get(name, ()):
+                fetch(rows, pk, self.principal)
+        return self.made(*clients.create_own_client(actor=self.principal, door=DOOR, **self.body))
+
+
+class ClientSecret(ClientView):
+    @operation("Device.u", answer=NewSecret)
+    def post(self, pk: int) -> Any:
+        client = self.managed(pk)
+        secret = clients.renew_secret(actor=self.principal, door=DOOR, client=client)
+        shown = {"clientId": client.client_id, "clientSecret": secret}
+        return Response(shown, headers={"Cache-Control": "no-store"})
 
 
 class ClientDetail(ClientView):

@@ -27,7 +27,9 @@ register_converter(IdConverter, "id")
 urlpatterns = [
     path("users/profile", users.Profile.as_view()),
     path("clients", clients.ClientList.as_view()),
+    path("clients/own", clients.OwnClients.as_view()),
     path("clients/<id:pk>", clients.ClientDetail.as_view()),
+    path("clients/<id:pk>/secret", clients.ClientSecret.as_view()),
     path("invitation", invitations.InvitationList.as_view()),
     path("invitation/<id:pk>", invitations.InvitationDetail.as_view()),
     path("invitation/<str:token>", invitations.InvitationToken.as_view()),

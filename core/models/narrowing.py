@@ -16,6 +16,16 @@ class Narrowing(models.Model):
         default=False, help_text="All studies and organizations of the person; none need be named then."
     )
     every_code = models.BooleanField(default=True, help_text="All kinds of data; none need be named then.")
+    patient = models.ForeignKey(
+        "core.Patient", models.CASCADE, null=True, related_name="+", help_text="The one patient who is left; None: all."
+    )
+    access_token = models.OneToOneField(
+        "oauth2_provider.AccessToken",
+        models.CASCADE,
+        null=True,
+        related_name="narrowing",
+        help_text="The one token that this is for, and that it goes with.",
+    )
     studies = models.ManyToManyField("core.Study", through="NarrowingStudy", related_name="+")
     organizations = models.ManyToManyField("core.Organization", through="NarrowingOrganization", related_name="+")
     codes = models.ManyToManyField("core.CodeableConcept", through="NarrowingCode", related_name="+")
