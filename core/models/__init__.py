@@ -10,11 +10,12 @@ from core.models.access import (
 from core.models.audit import AuditEvent, AuditSeal
 from core.models.audit_reach import AuditAccess, AuditReach
 from core.models.bulk import BulkFile, BulkJob
-from core.models.client import Client, ClientAccess, OrganizationClient, ResourceServer
+from core.models.client import Client, ClientAccess, OrganizationClient, PractitionerClient, ResourceServer
 from core.models.client_consent import ClientConsent, ConsentedToken
 from core.models.code import CodeableConcept
 from core.models.consent import ConsentHistory, StudyPatientScopeConsent
 from core.models.data_source import DataSource, DataSourceSupportedScope
+from core.models.federation import FederatedIdentity, UsedAssertion
 from core.models.history import ResourceHistory
 from core.models.ingest import Ingest
 from core.models.invitation import PatientInvitation
@@ -48,6 +49,7 @@ __all__ = [
     "DataSource",
     "DataSourceSupportedScope",
     "EnrolmentAccess",
+    "FederatedIdentity",
     "Ingest",
     "McpToken",
     "McpTokenAccess",
@@ -68,6 +70,7 @@ __all__ = [
     "PatientOrganization",
     "Practitioner",
     "PractitionerAccess",
+    "PractitionerClient",
     "PractitionerOrganization",
     "ResourceHistory",
     "ResourceServer",
@@ -82,6 +85,7 @@ __all__ = [
     "StudyPatient",
     "StudyPatientScopeConsent",
     "StudyScopeRequest",
+    "UsedAssertion",
     "User",
     "Versioned",
 ]

@@ -43,6 +43,16 @@ class Client(Application):
         verbose_name = "client"
 
     @property
+    def is_own(self) -> bool:
+        """Whether it is a practitioner's own, and not one that people log in with."""
+        return hasattr(self, "practitioner_client")
+
+    @property
+    def grant_type(self) -> str:
+        """As OAuth spells it (RFC 6749); the library spells one and the same grant in two ways."""
+        return str(self.authorization_grant_type).replace("-", "_")
+
+    @property
     def redirects(self) -> list[str]:
         return str(self.redirect_uris).split()
 
@@ -82,3 +92,28 @@ class OrganizationClient(models.Model):
 
     def __str__(self) -> str:
         return f"Client {self.application_id} of {self.organization}"
+
+
+class PractitionerClient(models.Model):
+    """A practitioner's own client: it acts for its owner (Application.user) by its secret alone (RFC 6749 §4.4).
+
+    It never does more than its owner may at that moment, nor than what it was made for.
+    """
+
+    application = models.OneToOneField(
+        "oauth2_provider.Application", models.CASCADE, primary_key=True, related_name="practitioner_client"
+    )
+    scope = models.TextField(help_text="What it may ask for: words separated by spaces.")
+    narrowing = models.OneToOneField(
+        "core.Narrowing", models.RESTRICT, null=True, related_name="+", help_text="None: everything of its owner."
+    )
+
+    class Meta:
+        ordering = ["application_id"]
+
+    def __str__(self) -> str:
+        return f"Client {self.application_id} of its owner"
+
+    @property
+    def scopes(self) -> list[str]:
+        return self.scope.split()
