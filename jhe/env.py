@@ -76,6 +76,7 @@ try:
     LOCK_OUT_ADDRESS_AFTER: int = _env.int("JHE_LOCK_OUT_ADDRESS_AFTER", 50, validate=validate.Range(1, 10_000))
     LOCK_OUT_MINUTES: int = _env.int("JHE_LOCK_OUT_MINUTES", 15, validate=validate.Range(1, 1440))
     SSO: str = _env.str("JHE_SSO", "")
+    TRUSTED_ISSUERS: str = _env.str("JHE_TRUSTED_ISSUERS", "")
     ALLOWED_HOSTS: list[str] = _env.list("ALLOWED_HOSTS", [])
 except EnvError as error:
     _refuse(f"{error} Correct the environment variable and start again.")

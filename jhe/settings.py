@@ -7,6 +7,8 @@ import dj_database_url
 from jhe import development, env
 from jhe.accounts import *  # noqa: F403
 from jhe.accounts import ACCOUNT_APPS
+from jhe.cors import *  # noqa: F403
+from jhe.issuers import trusted_issuers
 from jhe.oauth import LONGEST_TOKEN_SECONDS as LONGEST_TOKEN_SECONDS
 from jhe.oauth import OAUTH2_PROVIDER as OAUTH2_PROVIDER
 from jhe.oauth import SILENCED_CHECKS
@@ -32,6 +34,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.postgres",
+    "corsheaders",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "rest_framework",
@@ -45,6 +48,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "core.web.health.HealthMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "core.web.nul.NulMiddleware",
@@ -128,6 +132,7 @@ DEFAULT_FROM_EMAIL = env.EMAIL_FROM
 ACCESS_TOKEN_ALGORITHM = env.ACCESS_TOKEN_ALGORITHM
 REGISTRATION_RATE_LIMIT = env.REGISTRATION_RATE_LIMIT
 OAUTH2_PROVIDER_APPLICATION_MODEL = "oauth2_provider.Application"
+TRUSTED_ISSUERS = env.valid("JHE_TRUSTED_ISSUERS", trusted_issuers, env.TRUSTED_ISSUERS)
 SILENCED_SYSTEM_CHECKS = SILENCED_CHECKS
 
 LANGUAGE_CODE = "en-us"

@@ -1,9 +1,12 @@
 """How often somebody may ask. Counted in Django's cache, over the last second, minute, hour or day."""
 
 import hashlib
+from base64 import b64decode
+from typing import Any
 
 from django.conf import settings
 from django.core.cache import caches
+from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
@@ -45,3 +48,33 @@ class AddressThrottle(SimpleRateThrottle):
 
     def get_cache_key(self, request: Request, _view: APIView) -> str:
         return f"throttle:{address_of_client(request)}"
+
+
+def _user_of(authorization: str) -> str:
+    """Whose name is before the colon in `Authorization: Basic` (RFC 7617 §2); all of it for what is none."""
+    try:
+        return b64decode(authorization.partition(" ")[2]).decode().partition(":")[0]
+    except ValueError:
+        return authorization
+
+
+class WrongSecretThrottle(SimpleRateThrottle):
+    """One client from one address that keeps showing a wrong secret. Right ones are not counted.
+
+    Nobody guesses a secret of 128 random characters; somebody who tries is not to keep the server busy.
+    """
+
+    rate = "30/m"
+    cache = caches["process"]
+
+    def get_cache_key(self, request: HttpRequest, _view: Any) -> str:
+        client = request.POST.get("client_id") or _user_of(request.headers.get("Authorization", ""))
+        return f"throttle:secret:{address_of_client(request)}:{hashlib.sha256(client.encode()).hexdigest()}"
+
+    def throttle_success(self) -> bool:
+        return True
+
+    def note(self) -> None:
+        """Count the request that `allow_request` was asked about: its secret was wrong."""
+        self.history.insert(0, self.now)
+        self.cache.set(self.key, self.history, self.duration)
