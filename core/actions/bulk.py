@@ -47,7 +47,7 @@ def start_import(*, actor: Principal, door: str, request: str) -> BulkJob:
 @transaction.atomic
 def _start(kind: BulkJob.Kind, *, actor: Principal, door: str, **fields: Any) -> BulkJob:
     User.objects.select_for_update().get(pk=actor.user_id)  # two at once shall not both be the last one allowed
-    kept = BulkJob.objects.visible_to(actor).filter(kind=kind)
+    kept = BulkJob.objects.kept_for(actor.user_id).filter(kind=kind)
     if kept.unfinished().count() >= MOST_UNFINISHED[kind]:
         raise TooManyJobs(f"You have {MOST_UNFINISHED[kind]} unfinished {kind}s: wait for one, or delete one.")
     if kept.count() >= MOST_KEPT[kind]:
@@ -58,6 +58,8 @@ def _start(kind: BulkJob.Kind, *, actor: Principal, door: str, **fields: Any) ->
         client_id=actor.client_id,
         token_key=actor.token_key,
         scopes=" ".join(sorted(actor.scopes)),
+        narrowing_id=actor.narrowing_id,
+        permissions=None if actor.permissions is None else sorted(actor.permissions),
         source=actor.source,
         **fields,
     )

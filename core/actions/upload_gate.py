@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
+from core.models.access import for_caller
 from core.models.code import IEEE_1752, OPEN_MHEALTH
 from core.policy.checks import no_such
 from core.policy.errors import DomainError, InvalidInput, NotVisible, PermissionDenied
@@ -62,7 +63,7 @@ def ask(actor: Principal, sendings: Collection[Sending]) -> dict[Sending, int | 
         "data_source_ids": [sending.data_source_id for sending in asked],
     }
     with connection.cursor() as cursor:
-        cursor.execute(_GATE, given)
+        cursor.execute(for_caller(_GATE, actor), given)
         return {asked[answer.place]: _verdict(asked[answer.place], answer) for answer in map(_Answer._make, cursor)}
 
 

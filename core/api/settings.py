@@ -56,7 +56,7 @@ class SettingDetail(RestView):
 
     def _write(self, key: str, value: str) -> dict[str, str]:
         self._setting(key)
-        if not CatalogueAccess.objects.granting(self.principal, Permission.CATALOGUE_MANAGE).exists():
+        if not CatalogueAccess.granting(self.principal, Permission.CATALOGUE_MANAGE).exists():
             raise PermissionDenied(f"Your role does not include {Permission.CATALOGUE_MANAGE}.")
         write_setting(actor=self.principal, door=DOOR, key=key, value=value)
         return self._setting(key)

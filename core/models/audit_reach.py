@@ -41,7 +41,7 @@ class AuditReach:
     @classmethod
     def of(cls, principal: Principal) -> Self:
         rows = list(
-            AuditAccess.objects.granting(principal, Permission.ACCESS_LOG_READ).values_list(
+            AuditAccess.granting(principal, Permission.ACCESS_LOG_READ).values_list(
                 "role", "patient_id", "study_id", "actor_id"
             )
         )

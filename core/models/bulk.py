@@ -20,8 +20,12 @@ def _in_a_day() -> datetime:
 
 class BulkJobQuerySet(models.QuerySet["BulkJob"]):
     def visible_to(self, principal: Principal) -> Self:
-        """Only who asked for a job knows of it, and only while it is kept."""
-        return self.filter(user_id=principal.user_id, expires__gt=timezone.now())
+        """Only who asked for a job knows of it, while it is kept; a narrowed token only of its own."""
+        theirs = self.kept_for(principal.user_id)
+        return theirs if principal.narrowing_id is None else theirs.filter(narrowing=principal.narrowing_id)
+
+    def kept_for(self, user_id: int) -> Self:
+        return self.filter(user_id=user_id, expires__gt=timezone.now())
 
     def unfinished(self) -> Self:
         return self.filter(finished__isnull=True, expires__gt=timezone.now())
@@ -43,6 +47,12 @@ class BulkJob(models.Model):
     client_id = models.TextField(blank=True)
     token_key = models.TextField(blank=True, help_text="Which token asked: a hash or a jti, never the token.")
     scopes = models.TextField(blank=True, help_text="What that token was given for; the job does no more.")
+    narrowing = models.ForeignKey(
+        "core.Narrowing", models.CASCADE, null=True, related_name="+", help_text="What that token is narrowed to."
+    )
+    permissions = ArrayField(
+        models.TextField(), null=True, help_text="What that token can do at most; null: everything."
+    )
     source = models.TextField(blank=True, help_text="The address that it was asked for from.")
     request = models.TextField(help_text="The URL of the kick-off, as the manifest repeats it.")
     types = ArrayField(models.TextField(), default=list, help_text="The types of resources to export, in order.")

@@ -41,5 +41,5 @@ def fetch(rows: VisibleRows[M], pk: int, principal: Principal, permission: Permi
 
 def check_keeps_catalogue(principal: Principal) -> None:
     """Raises PermissionDenied for whom may read, but not change, what is the same for everybody."""
-    if not CatalogueAccess.objects.granting(principal, Permission.CATALOGUE_MANAGE).exists():
+    if not CatalogueAccess.granting(principal, Permission.CATALOGUE_MANAGE).exists():
         raise PermissionDenied(f"Your role does not include {Permission.CATALOGUE_MANAGE}.")

@@ -24,5 +24,5 @@ def permissions_held(principal: Principal, roles: set[str]) -> frozenset[Permiss
 
 
 def _roles(view: type[Access], principal: Principal, **where: object) -> set[str]:
-    rows = view.objects.filter(user_id=principal.caller_id).filter(**where)
+    rows = view.of(principal).filter(**where)
     return set(rows.order_by().values_list("role", flat=True).distinct())

@@ -7,6 +7,7 @@ from typing import Any, get_args, get_type_hints
 
 from django.db import connection
 
+from core.models.access import for_caller
 from core.models.observation_pages import Row
 from core.policy.permissions import Permission
 from core.policy.principal import Principal
@@ -39,14 +40,14 @@ def read_after(
     given = {**_caller(principal, study_id), "after": after, "upto": upto, "since": since, "limit": limit}
     copied = _Copied(take)
     with connection.cursor() as cursor:
-        cursor.copy_expert(cursor.mogrify(_AFTER, given), copied)
+        cursor.copy_expert(cursor.mogrify(for_caller(_AFTER, principal), given), copied)
     copied.hand_over()
 
 
 def still_readable(principal: Principal, ids: Iterable[int], *, study_id: int | None = None) -> dict[int, int]:
     """{id: patient_id} of those that the caller may read at this moment; through the study when one is given."""
     with connection.cursor() as cursor:
-        cursor.execute(_STILL_READABLE, {**_caller(principal, study_id), "ids": list(ids)})
+        cursor.execute(for_caller(_STILL_READABLE, principal), {**_caller(principal, study_id), "ids": list(ids)})
         return dict(cursor.fetchall())
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Self
 
 from django.db import connection
 
+from core.models.access import for_caller
 from core.policy.errors import InvalidInput
 from core.policy.permissions import Permission
 from core.policy.principal import Principal
@@ -129,14 +130,14 @@ def page(
         "limit": limit,
     }
     with connection.cursor() as cursor:
-        cursor.execute(_PAGES[order], given)
+        cursor.execute(for_caller(_PAGES[order], principal), given)
         return [Row._make(row) for row in cursor.fetchall()]
 
 
 def count(principal: Principal, which: Which) -> int:
     """All of them are looked at: some milliseconds per 10,000, so only where somebody asked for it."""
     with connection.cursor() as cursor:
-        cursor.execute(_COUNT, _narrowing(principal, which, Permission.OBSERVATION_READ))
+        cursor.execute(for_caller(_COUNT, principal), _narrowing(principal, which, Permission.OBSERVATION_READ))
         return int(cursor.fetchone()[0])
 
 
@@ -144,7 +145,7 @@ def last(principal: Principal, which: Which, *, per_kind: int, limit: int) -> li
     """The newest `per_kind` of each kind of each patient, `limit` in all: by patient, kind, then the newest first."""
     given = {**_narrowing(principal, which, Permission.OBSERVATION_READ), "per_kind": per_kind, "limit": limit}
     with connection.cursor() as cursor:
-        cursor.execute(_LAST, given)
+        cursor.execute(for_caller(_LAST, principal), given)
         return [Row._make(row) for row in cursor.fetchall()]
 
 
@@ -173,7 +174,7 @@ class Statistics:
 def statistics(principal: Principal, which: Which) -> list[Statistics]:
     """By kind and unit; of the sample, where that matters (`std_dev`, `variance`: None of a single number)."""
     with connection.cursor() as cursor:
-        cursor.execute(_STATISTICS, _narrowing(principal, which, Permission.OBSERVATION_READ))
+        cursor.execute(for_caller(_STATISTICS, principal), _narrowing(principal, which, Permission.OBSERVATION_READ))
         return [Statistics(*row) for row in cursor.fetchall()]
 
 
@@ -190,7 +191,7 @@ def ids_named(principal: Principal, which: Which, identifiers: Iterable[tuple[st
         "values": [value for _, value in pairs],
     }
     with connection.cursor() as cursor:
-        cursor.execute(_NAMED, given)
+        cursor.execute(for_caller(_NAMED, principal), given)
         return [id_ for (id_,) in cursor.fetchall()]
 
 

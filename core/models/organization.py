@@ -20,7 +20,7 @@ class OrganizationQuerySet(models.QuerySet["Organization"]):
 
     def with_role_of(self, principal: Principal) -> Self:
         """Each with `current_user_role`: the person's role in it, `superuser` before any other; None without one."""
-        held = OrganizationAccess.objects.filter(user_id=principal.caller_id, organization_id=OuterRef("pk"))
+        held = OrganizationAccess.of(principal).filter(organization_id=OuterRef("pk"))
         strongest = held.order_by(
             Case(When(role=SUPERUSER.code, then=0), When(role=NAMED.code, then=2), default=1)
         ).values("role")[:1]

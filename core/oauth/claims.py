@@ -26,7 +26,7 @@ def claims_of(user: User, narrowing_id: int | None = None) -> dict[str, Any]:
 
 
 def _organizations(principal: Principal) -> list[OrganizationRole]:
-    reached = OrganizationAccess.objects.granting(principal, Permission.ORGANIZATION_READ)
+    reached = OrganizationAccess.granting(principal, Permission.ORGANIZATION_READ)
     roles = list(
         reached.order_by("organization_id", "role").values_list("organization_id", "role")[
             : claims.MAX_ORGANIZATIONS + 1

@@ -11,6 +11,7 @@ from django.utils import timezone
 from core.actions import bulk
 from core.actions.consents import record_consents
 from core.actions.enrolment import withdraw_from_study
+from core.actions.narrowings import narrow
 from core.fhir.bulk import contents, tasks
 from core.models import AuditEvent, BulkFile, BulkJob, Observation, PractitionerOrganization
 from tests.bearer import client_of
@@ -66,6 +67,23 @@ def test_a_viewer_exports_the_patients_they_see_and_what_these_share(world):
     assert ids(found["Patient"]) == {patient.pk for patient in (*world.sharing, world.silent)}
     assert ids(found["Observation"]) == readings_of(*world.sharing)
     assert {resource["id"] for resource in found["Consent"]} == {f"{world.study.pk}-{p.pk}" for p in world.sharing}
+
+
+def test_a_narrowed_tokens_export_holds_what_the_token_leaves_and_its_manifest_counts_no_more(world):
+    other = StudyFactory(organization=world.study.organization)
+    narrowed = client_of(world.viewer, narrowing=narrow(world.viewer, studies=[other.pk]))
+    status = kick_off(narrowed, PATIENT)
+    work()
+    assert [file["type"] for file in narrowed.get(status).json()["output"]] == []
+    assert exported(client_of(world.viewer, narrowing=narrow(world.viewer, studies=[world.study.pk])), PATIENT)
+
+
+def test_a_narrowed_token_knows_nothing_of_the_persons_other_exports(world):
+    status = kick_off(world.client, PATIENT)
+    work()
+    narrowed = client_of(world.viewer, narrowing=narrow(world.viewer, studies=[world.study.pk]))
+    assert narrowed.get(status).status_code == narrowed.delete(status).status_code == 404
+    assert world.client.get(status).status_code == 200
 
 
 def test_an_exported_resource_reads_as_it_does_alone(world):

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 
 from core.models import BulkJob
+from core.policy.permissions import Permission
 from core.policy.principal import Principal
 
 
 def principal_of(job: BulkJob) -> Principal:
-    """Who asked for the job, with the scopes of the token that they asked with.
+    """Who asked for the job, with the scopes, narrowing and permissions of the token that they asked with.
 
     Rows are looked up as this person at the moment of each step, so a right that is gone is gone here too.
     """
@@ -18,6 +19,8 @@ def principal_of(job: BulkJob) -> Principal:
         scopes=frozenset(job.scopes.split()),
         token_key=job.token_key,
         source=job.source,
+        narrowing_id=job.narrowing_id,
+        permissions=None if job.permissions is None else frozenset(map(Permission, job.permissions)),
     )
 
 

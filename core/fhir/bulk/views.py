@@ -87,7 +87,7 @@ class ExportView(KickOffView):
 
     def _check_may_export_all(self) -> None:
         """Rows are gated one by one, here too: a superuser reads observations through consent alone."""
-        if not OrganizationAccess.objects.granting(self.principal, Permission.SYSTEM_EXPORT).exists():
+        if not OrganizationAccess.granting(self.principal, Permission.SYSTEM_EXPORT).exists():
             raise PermissionDenied(
                 "Only superusers export the whole exchange: use Patient/$export or Group/[id]/$export."
             )

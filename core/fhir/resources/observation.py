@@ -119,7 +119,7 @@ class ObservationType(ResourceType):
         group.check_named(context.principal, given)
         ids = group.keys(given)
         same = {"patient_id": OuterRef("patient_id"), "code_id": OuterRef("code_id")}
-        granting = ObservationAccess.objects.granting(context.principal, Permission.OBSERVATION_READ).filter(**same)
+        granting = ObservationAccess.granting(context.principal, Permission.OBSERVATION_READ).filter(**same)
         own = StudyPatientScopeConsent.objects.filter(**same, study__in=ids, consented=True)
         return Q(Exists(granting.filter(study_id__in=ids))) | (
             Q(Exists(granting.filter(study_id=None))) & Q(Exists(own))
