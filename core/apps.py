@@ -15,6 +15,7 @@ class CoreConfig(AppConfig):
 
     def ready(self) -> None:
         from core import checks  # noqa: F401 - registers them
+        from core.oauth import sessions  # noqa: F401 - hears of logins
 
         post_migrate.connect(_register_client, sender=self)
         post_migrate.connect(_grant_privileges, sender=self)

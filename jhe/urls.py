@@ -1,12 +1,13 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from core.oauth.urls import smart, well_known
+from core.oauth.urls import account, smart, well_known
 
 urlpatterns = [
     path("", include("core.web.urls")),
     path("", include([*well_known, *smart])),
     path("accounts/", include("allauth.urls")),
+    path("account/", include(account)),
     path("o/", include("core.oauth.urls")),
     path("admin/", admin.site.urls),
     path("", include("core.fhir.urls")),

@@ -1,10 +1,11 @@
-"""The logins of patients: made, and entered again, by invitation."""
+"""Logins: those of patients, made and entered again by invitation; whose e-mail is whose; and how access ends."""
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
-from oauth2_provider.models import AccessToken, Grant, IDToken, RefreshToken
+from oauth2_provider.models import DeviceGrant
 
-from core.models import Patient, User
+from core.actions.access import end_client_access
+from core.models import McpToken, Patient, User
 from core.policy.errors import Conflict
 from core.policy.principal import UserType
 
@@ -60,15 +61,7 @@ def make_login(patient: Patient, email: str) -> User:
 
 
 def end_access(user: User) -> None:
-    """Revoke every code and token of an account, whichever app has them. Within the caller's transaction.
-
-    An exchange or a refresh that is under way has locked its row: it ends first, and what it gave is ended too. With
-    the account locked nothing new is given until the transaction ends.
-    """
-    Grant.objects.filter(user=user).delete()
-    live = RefreshToken.objects.filter(user=user, revoked=None)
-    list(live.select_for_update())
-    User.objects.select_for_update().get(pk=user.pk)
-    live.update(revoked=timezone.now(), access_token=None)
-    AccessToken.objects.filter(user=user).delete()
-    IDToken.objects.filter(user=user).delete()
+    """Revoke every code and token of an account, whoever has them. Within the caller's transaction."""
+    end_client_access(user)
+    DeviceGrant.objects.filter(user=user).delete()
+    McpToken.objects.filter(user=user, revoked=None).update(revoked=timezone.now())

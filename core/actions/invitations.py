@@ -23,6 +23,7 @@ from oauth2_provider.models import Grant
 
 from core.actions.accounts import account_to_enter, address_for_login, end_access, make_login
 from core.actions.acting import acting, record_write
+from core.actions.client_consents import give
 from core.actions.mail import send
 from core.models import Client, OrganizationClient, Patient, PatientInvitation, Setting, User
 from core.policy.errors import Conflict, Expired, InvalidInput, NotVisible, PermissionDenied
@@ -111,10 +112,12 @@ def redeem_invitation(*, token: str, door: str, source: str) -> Grant:
         patient, invitation = _locked(token)
         _check_can_be_redeemed(invitation)
         user = _account_of(patient, invitation)
+        code = secrets.token_urlsafe(32)
+        give(user=user, application=invitation.client, code=code, scope=SCOPE)
         grant = Grant.objects.create(
             user=user,
             application=invitation.client,
-            code=secrets.token_urlsafe(32),
+            code=code,
             expires=timezone.now() + GRANT_LIFETIME,
             redirect_uri=invitation.client.redirect_uris.split()[0],
             scope=SCOPE,

@@ -11,7 +11,7 @@ from core.models.audit import AuditEvent, AuditSeal
 from core.models.audit_reach import AuditAccess, AuditReach
 from core.models.bulk import BulkFile, BulkJob
 from core.models.client import Client, ClientAccess, OrganizationClient, PractitionerClient, ResourceServer
-from core.models.client_consent import ClientConsent, ConsentedToken
+from core.models.client_consent import ClientConsent, ConsentedToken, DeviceRequest
 from core.models.code import CodeableConcept
 from core.models.consent import ConsentHistory, StudyPatientScopeConsent
 from core.models.data_source import DataSource, DataSourceSupportedScope
@@ -48,6 +48,7 @@ __all__ = [
     "ConsentedToken",
     "DataSource",
     "DataSourceSupportedScope",
+    "DeviceRequest",
     "EnrolmentAccess",
     "FederatedIdentity",
     "Ingest",

@@ -86,6 +86,9 @@ class OrganizationClient(models.Model):
     )
     organization = models.ForeignKey("core.Organization", models.PROTECT, related_name="clients")
     invitation_url = models.CharField(max_length=1_000, blank=True)
+    device_flow = models.BooleanField(
+        default=False, help_text="Also logs people in on machines without a browser (RFC 8628)."
+    )
 
     class Meta:
         ordering = ["application_id"]

@@ -1,8 +1,22 @@
 """What people have let OAuth clients do on their behalf."""
 
+from typing import Self
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.utils import timezone
+
+from core.policy.permissions import Permission
+from core.policy.principal import Principal
+
+
+class ClientConsentQuerySet(models.QuerySet["ClientConsent"]):
+    def visible_to(self, principal: Principal, permission: Permission = Permission.TOKEN_MANAGE) -> Self:
+        """One's own. A token for an agent, which can do only some things, has none unless this is among them."""
+        if principal.permissions is not None and permission not in principal.permissions:
+            return self.none()
+        return self.filter(user_id=principal.user_id)
 
 
 class ClientConsent(models.Model):
@@ -21,7 +35,11 @@ class ClientConsent(models.Model):
     narrowing = models.ForeignKey(
         "core.Narrowing", models.RESTRICT, null=True, related_name="client_consents", help_text="None: everything."
     )
+    redirect_uri = models.TextField(blank=True, help_text="Where the answer went; empty where none was sent anywhere.")
+    authenticated = models.DateTimeField(default=timezone.now, help_text="When the person had logged in (auth_time).")
     given = models.DateTimeField(auto_now_add=True)
+
+    objects = ClientConsentQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]
@@ -41,3 +59,15 @@ class ConsentedToken(models.Model):
 
     def __str__(self) -> str:
         return f"Token {self.access_token_id} of consent {self.consent_id}"
+
+
+class DeviceRequest(models.Model):
+    """What the library's DeviceGrant (RFC 8628) has no column for."""
+
+    device_grant = models.OneToOneField(
+        "oauth2_provider.DeviceGrant", models.CASCADE, primary_key=True, related_name="request"
+    )
+    resource = ArrayField(models.TextField(), default=list, help_text="What tokens are asked for (RFC 8707).")
+
+    def __str__(self) -> str:
+        return f"Request {self.device_grant_id} of a device"

@@ -3,7 +3,9 @@
 import json
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, JsonResponse
+from django.urls import reverse
 from django.views.decorators.http import require_GET
 from oauth2_provider.views import ConnectDiscoveryInfoView, OAuthServerMetadataView
 
@@ -22,6 +24,8 @@ def metadata(request: HttpRequest) -> JsonResponse:
 def document(request: HttpRequest) -> dict[str, Any]:
     """What the library says for RFC 8414 and for OpenID Connect Discovery, together. Every URL comes from settings."""
     said = {**json.loads(_OAUTH(request).content), **json.loads(_OPENID(request).content)}
+    said["device_authorization_endpoint"] = f"{settings.BASE_URL}{reverse('oauth2_provider:device-authorization')}"
+    said["prompt_values_supported"] = ["none", "login", "consent", "select_account"]
     said["claims_supported"] = sorted(said["claims_supported"])
     said["id_token_signing_alg_values_supported"] = [Algorithm.RS256]
     said["introspection_endpoint_auth_methods_supported"] = [

@@ -23,6 +23,14 @@ def canonical(resources: Iterable[str], request: Request) -> list[str]:
         ) from None
 
 
+def check_within(granted: list[str], asked: list[str], request: Request) -> None:
+    """Raises `invalid_target` for a resource that the person was not asked about: without any, it was this server."""
+    if not set(asked) <= set(granted or [settings.BASE_URL]):
+        raise CustomOAuth2Error(
+            error="invalid_target", description="The grant was not given for this resource.", request=request
+        )
+
+
 def is_for_this_server(_request_uri: str, audiences: list[str]) -> bool:
     """Whether a token with these audiences may be used here. The URL of a request is what its sender says it is."""
     return settings.BASE_URL in audiences

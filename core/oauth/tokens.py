@@ -23,8 +23,8 @@ def person_claims(request: Request) -> dict[str, Any]:
     """`claims_of` the user of a request, looked up once for all tokens that the request gives."""
     own = vars(request)  # not getattr(), which oauthlib answers with what the client sent
     if "_person_claims" not in own:
-        narrowing = own.get("_narrowing")
-        own["_person_claims"] = claims_of(request.user, narrowing and narrowing.pk)
+        narrowing, consent = own.get("_narrowing"), own.get("consent")
+        own["_person_claims"] = claims_of(request.user, narrowing.pk if narrowing else consent and consent.narrowing_id)
     return own["_person_claims"]
 
 

@@ -3,11 +3,16 @@
 from django.urls import path
 from oauth2_provider.views import RevokeTokenView, UserInfoView
 
+from core.oauth.authorization import AuthorizationView
+from core.oauth.connected_apps import AppsView, AppView
+from core.oauth.device import DeviceAuthorizationView, DeviceView
 from core.oauth.introspection import introspect
 from core.oauth.keys import jwks
+from core.oauth.logout import LogoutView
 from core.oauth.metadata import metadata
+from core.oauth.registration import RegistrationManagementView, RegistrationView
 from core.oauth.smart import smart_configuration
-from core.oauth.views import AuthorizationView, TokenView
+from core.oauth.views import TokenView
 
 app_name = "oauth2_provider"
 
@@ -21,12 +26,22 @@ smart = [
     *(path(f"{base}/.well-known/smart-configuration", smart_configuration) for base in ("FHIR/R5", "fhir/r5")),
 ]
 
+account = [
+    path("apps/", AppsView.as_view(), name="apps"),
+    path("apps/<int:pk>/", AppView.as_view(), name="app"),
+]
+
 urlpatterns = [
     *well_known,
     path(".well-known/jwks.json", jwks, name="jwks-info"),
     path("authorize/", AuthorizationView.as_view(), name="authorize"),
     path("token/", TokenView.as_view(), name="token"),
+    path("device-authorization/", DeviceAuthorizationView.as_view(), name="device-authorization"),
+    path("device/", DeviceView.as_view(), name="device"),
     path("revoke_token/", RevokeTokenView.as_view(), name="revoke-token"),
     path("introspect/", introspect, name="introspect"),
+    path("register/", RegistrationView.as_view(), name="dcr-register"),
+    path("register/<str:client_id>/", RegistrationManagementView.as_view(), name="dcr-register-management"),
+    path("logout/", LogoutView.as_view(), name="rp-initiated-logout"),
     path("userinfo/", UserInfoView.as_view(), name="user-info"),
 ]

@@ -1,31 +1,45 @@
 """What this exchange asks of an authorization server beyond what django-oauth-toolkit is configured to do."""
 
-import hashlib
 import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import UUID
 
 from django.contrib.auth.hashers import check_password, make_password
+from django.db import transaction
 from jwcrypto import jwk, jws
 from oauth2_provider.models import AccessToken, Application, Grant, RefreshToken
 from oauth2_provider.oauth2_validators import OAuth2Validator
 from oauth2_provider.settings import oauth2_settings
 from oauthlib.common import Request
-from oauthlib.oauth2.rfc6749.errors import InvalidGrantError, InvalidRequestError, InvalidScopeError
+from oauthlib.oauth2.rfc6749.errors import InvalidGrantError, InvalidRequestError
+from oauthlib.oauth2.rfc8628.grant_types import DeviceCodeGrant
+from oauthlib.openid.connect.core.exceptions import (
+    RegistrationNotSupported,
+    RequestNotSupported,
+    RequestURINotSupported,
+)
 
+from core.actions.client_consents import Reach, family_of, give, standing
+from core.models import ClientConsent, ConsentedToken, PractitionerClient
 from core.models.signing_key import Algorithm
+from core.oauth import client_credentials, device_codes
+from core.oauth.consents import narrowed
 from core.oauth.keys import sign, verification_key
-from core.oauth.resources import canonical
-from core.oauth.scopes import ALL_SCOPES, NOT_OFFERED
+from core.oauth.resources import canonical, check_within
+from core.oauth.scopes import check_offered
 from core.oauth.tokens import person_claims
 
 _PERSON_CLAIMS = ("user_type", "user_id", "jhe_permissions", "narrowing")
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _S256 = re.compile(r"[\w-]{43}", re.ASCII)  # RFC 7636 §4.2: 32 bytes in base64url
 _MAX_NONCE = 255
+_NOT_SUPPORTED = {
+    "request": RequestNotSupported,
+    "request_uri": RequestURINotSupported,
+    "registration": RegistrationNotSupported,
+}
 
 
 class Validator(OAuth2Validator):
@@ -56,6 +70,7 @@ class Validator(OAuth2Validator):
     def get_id_token_dictionary(self, token: Any, token_handler: Any, request: Request) -> tuple[dict[str, Any], Any]:
         """With `scope` as in an access token: the MCP server takes ID tokens too, and only if MCP was granted."""
         claims, expires = super().get_id_token_dictionary(token, token_handler, request)
+        claims["auth_time"] = int(vars(request)["consent"].authenticated.timestamp())
         return {**claims, "azp": request.client.client_id, "scope": " ".join(request.scopes)}, expires
 
     def finalize_id_token(self, id_token: dict[str, Any], token: Any, token_handler: Any, request: Request) -> str:
@@ -104,6 +119,7 @@ class Validator(OAuth2Validator):
             request.code_challenge_method != "S256" or not _S256.fullmatch(request.code_challenge)
         ):
             raise InvalidRequestError(description="PKCE needs a code_challenge of method S256.", request=request)
+        _check_parameters(request)
         if len(request.nonce or "") > _MAX_NONCE:
             raise InvalidRequestError(description=f"A nonce has at most {_MAX_NONCE} characters.", request=request)
         if not isinstance(request.resource, list):
@@ -115,44 +131,81 @@ class Validator(OAuth2Validator):
 
     def validate_scopes(self, _client_id: str, scopes: list[str], _client: Any, request: Request, *_: Any) -> bool:
         """More than discovery lists: any letters for any type. What is not offered is refused with what would be."""
-        if not ALL_SCOPES.keys() >= set(scopes):
-            raise InvalidScopeError(description=NOT_OFFERED, request=request)
+        if own := _own_client(request):
+            client_credentials.check_scopes(own, scopes, request)
+            self.settle_resource(request)
+            client_credentials.narrow_token(own, request)
+        else:
+            check_offered(scopes, request)
         return True
 
+    def get_default_scopes(self, client_id: str, request: Request, *args: Any, **kw: Any) -> list[str]:
+        own = _own_client(request)
+        return own.scope.split() if own else super().get_default_scopes(client_id, request, *args, **kw)
+
     def validate_silent_login(self, _request: Request) -> bool:
+        """core/oauth/authorization.py says whether `prompt=none` works: it knows who is logged in."""
         return True
 
     def validate_silent_authorization(self, _request: Request) -> bool:
-        """`prompt=none` never works: a person is asked every time."""
-        return False
+        return True
 
-    # Which codes and refresh tokens give tokens
+    # Which clients, codes and refresh tokens give tokens
+
+    def validate_grant_type(
+        self, client_id: str, grant_type: str, client: Any, request: Request, *args: Any, **kw: Any
+    ) -> bool:
+        """Client credentials are for practitioners' own clients: the request is their owner's from here on."""
+        if grant_type == device_codes.GRANT_TYPE:
+            return device_codes.may_ask(client)
+        if not super().validate_grant_type(client_id, grant_type, client, request, *args, **kw):
+            return False
+        if grant_type == "client_credentials":
+            request._own_client = own = client_credentials.own_client(client)
+            request.user = own and own.application.user
+            return own is not None
+        return True
 
     def validate_code(self, client_id: str, code: str, client: Any, request: Request, *args: Any, **kw: Any) -> bool:
         """A code that comes again also ends what it gave the first time (RFC 6749 §4.1.2).
 
-        Its row is locked until it is used up: of two requests with one code, the second finds none.
+        Its person's turn is taken until it is used up: of two requests with one code, the second finds none.
         """
-        Grant.objects.select_for_update().filter(code=code, application=client).first()
-        family = UUID(bytes=hashlib.sha256(code.encode()).digest()[:16])
-        if not super().validate_code(client_id, code, client, request, *args, **kw):
-            RefreshToken.revoke_family(family)
+        request.consent = standing(family_of(code), client)
+        if request.consent is None or not super().validate_code(client_id, code, client, request, *args, **kw):
+            RefreshToken.revoke_family(family_of(code))
             return False
-        request._token_family = family
         self._check_and_set_request_resource(request)
         return request.user.is_active
 
     def validate_refresh_token(self, refresh_token: str, client: Any, request: Request, *args: Any, **kw: Any) -> bool:
         if not super().validate_refresh_token(refresh_token, client, request, *args, **kw):
             return False
+        request.consent = standing(request.refresh_token_instance.token_family, client)
+        if request.consent is None:
+            return False
         self._check_and_set_request_resource(request)
         return request.user.is_active
+
+    def validate_device_code(self, _client_id: str, code: str, request: Request, *_: Any, **__: Any) -> str | None:
+        status = device_codes.poll(code, request)
+        if status == DeviceCodeGrant.DEVICE_CODE_AUTHORIZED:
+            self._check_and_set_request_resource(request)
+            request.resource = request.resource or request.consent.resource
+        return status
+
+    def settle_resource(self, request: Request) -> None:
+        """Of grants without a code, before a token is made. `audience` (RFC 8693 §2.1) says the same as `resource`."""
+        asked = [value for name, value in request.decoded_body or [] if name in ("resource", "audience")]
+        request.resource = canonical(asked, request)
 
     def _check_and_set_request_resource(self, request: Request) -> None:
         """The library's rules of narrowing and inheriting, over resources that are served here now."""
         if not isinstance(request.resource, list):
             request.resource = [value for name, value in request.decoded_body or [] if name == "resource"]
         request.resource = canonical(request.resource, request)
+        if consent := vars(request).get("consent"):
+            check_within(consent.resource, request.resource, request)
         super()._check_and_set_request_resource(request)
         request.resource = canonical(request.resource, request)
 
@@ -165,7 +218,6 @@ class Validator(OAuth2Validator):
         used = vars(request).get("refresh_token_instance")
         if used is not None:
             used = RefreshToken.objects.select_for_update().get(pk=used.pk)
-            request._token_family = used.token_family
             if used.revoked is not None:
                 if not AccessToken.objects.filter(source_refresh_token=used).exists():
                     raise InvalidGrantError(request=request)
@@ -174,8 +226,39 @@ class Validator(OAuth2Validator):
         super()._save_bearer_token(token, request, *args, **kw)
 
     def _create_refresh_token(self, request: Request, code: str, access_token: Any, previous: Any) -> Any:
-        relative = previous or RefreshToken(token_family=request._token_family)
+        relative = previous or RefreshToken(token_family=vars(request)["consent"].family)
         return super()._create_refresh_token(request, code, access_token, relative)
+
+    # Which consent they come of
+
+    def _create_authorization_code(self, request: Request, code: dict[str, str], expires: Any = None) -> Grant:
+        """What the person answered (core/oauth/authorization.py) is among the request's own attributes."""
+        answer = vars(request)
+        with transaction.atomic():
+            reach = answer.get("reach", Reach())
+            give(
+                user=request.user,
+                application=request.client,
+                code=code["code"],
+                scope=" ".join(request.scopes),
+                resource=request.resource,
+                narrowing=answer.get("narrowing") or narrowed(request.user, request.scopes, reach),
+                redirect_uri=request.redirect_uri,
+                authenticated=answer.get("authenticated"),
+            )
+            return super()._create_authorization_code(request, code, expires)
+
+    def _create_access_token(self, expires: Any, request: Request, token: Any, source_refresh_token: Any = None) -> Any:
+        """The library leaves tokens of client credentials to nobody. What a token was narrowed to goes with it."""
+        if own := _own_client(request):
+            request.user = own.application.user
+        access_token = super()._create_access_token(expires, request, token, source_refresh_token)
+        if consent := vars(request).get("consent"):
+            ConsentedToken.objects.create(access_token=access_token, consent=consent)
+        if narrowing := vars(request).get("_narrowing"):
+            narrowing.access_token = access_token
+            narrowing.save(update_fields=["access_token"])
+        return access_token
 
     # Which tokens are accepted here
 
@@ -183,6 +266,7 @@ class Validator(OAuth2Validator):
         """In the header only (RFC 9700 §4.3.2): the library's userinfo would also take it from the URL or a form."""
         if "Authorization" not in request.headers or not super().validate_bearer_token(token, scopes, request):
             return False
+        request.consent = ClientConsent.objects.filter(tokens__access_token=request.access_token).first()
         return bool(request.user and request.user.is_active)
 
     def validate_jwt_bearer_token(self, token: str, scopes: Any, request: Request) -> bool:
@@ -192,6 +276,24 @@ class Validator(OAuth2Validator):
 
 def _person_claim(name: str, request: Request) -> Any:
     return person_claims(request).get(name)
+
+
+def _own_client(request: Request) -> PractitionerClient | None:
+    """The practitioner's own client that shows its credentials; not getattr(), as clients send what that answers."""
+    return vars(request).get("_own_client")
+
+
+def _check_parameters(request: Request) -> None:
+    """RFC 6749 §3.1: each comes once, but `resource` (RFC 8707 §2). What is not offered is refused by name (OpenID
+    Connect Core §6, §7.2), and answers go nowhere but into the query of the redirect.
+    """
+    if set(request.duplicate_params) - {"resource"}:
+        raise InvalidRequestError(description="A parameter comes twice: send each once.", request=request)
+    for name, error in _NOT_SUPPORTED.items():
+        if name in dict(request.uri_query_params):
+            raise error(request=request)
+    if request.response_mode not in (None, "query"):
+        raise InvalidRequestError(description="The only response_mode is query.", request=request)
 
 
 def _is_loopback(uri: str) -> bool:

@@ -48,8 +48,8 @@ def ask(client: Client, **changes: Any) -> HttpResponse:
 
 
 def answer(page: HttpResponse, *, allow: bool = True, **changes: Any) -> HttpResponse:
-    """Press a button of the consent page; `changes` tamper with its hidden fields."""
-    fields = {field.html_name: field.value() for field in page.context["form"].hidden_fields()}
+    """Press a button of the page with all its boxes ticked as they are; `changes` are other answers, or made up."""
+    fields = {field.html_name: field.value() for field in page.context["form"]}
     return page.client.post(
         page.request["PATH_INFO"] + "?" + page.request["QUERY_STRING"],
         _changed({**fields, **({"allow": "on"} if allow else {})}, changes),

@@ -154,7 +154,8 @@ def test_other_grants_are_refused_even_to_clients_registered_for_them(
     somebody.save()
     person = {"username": somebody.email, "password": "Jhe1234!"}
     client = {"client_id": web_app.client_id, "client_secret": "a secret of the notebook"}
-    assert flow.refused(Client().post("/o/token/", request_ | person | client)) == "unsupported_grant_type"
+    refused = flow.refused(Client().post("/o/token/", request_ | person | client))
+    assert refused in ("unsupported_grant_type", "unauthorized_client")
     assert not AccessToken.objects.exists()
 
 
@@ -166,14 +167,25 @@ def test_nothing_is_taken_from_the_url(somebody: User) -> None:
 def test_parameters_that_share_a_name_with_the_servers_own_state_change_nothing(
     somebody: User, web_app: Application
 ) -> None:
-    names = ("_person_claims", "_token_family", "refresh_token_instance", "user", "scopes", "client", "expires_in")
+    names = (
+        "_person_claims",
+        "consent",
+        "narrowing",
+        "reach",
+        "authenticated",
+        "refresh_token_instance",
+        "user",
+        "scopes",
+        "client",
+        "expires_in",
+    )
     given = flow.redeem(flow.code(somebody), **dict.fromkeys(names, "evil")).json()
     assert flow.verified(given["access_token"], settings.MCP_URL)["user_id"] == somebody.pk
     assert (given["scope"], given["expires_in"]) == ("openid mcp", 3600)
 
 
 def test_no_token_is_given_when_the_claims_cannot_be_computed(somebody: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: User) -> None:
+    def fail(_: User, _narrowing: int | None) -> None:
         raise ConnectionError
 
     monkeypatch.setattr(tokens_module, "claims_of", fail)
@@ -300,9 +312,9 @@ def test_a_refresh_that_is_under_way_when_its_family_is_ended_gets_nothing(
 ) -> None:
     given = flow.tokens(somebody)
 
-    def end_the_family(user: User) -> dict[str, Any]:
+    def end_the_family(user: User, narrowing: int | None) -> dict[str, Any]:
         RefreshToken.revoke_family(RefreshToken.objects.get().token_family)
-        return claims_of(user)
+        return claims_of(user, narrowing)
 
     monkeypatch.setattr(tokens_module, "claims_of", end_the_family)  # between looking it up and saving its successor
     assert flow.refused(flow.refresh(given["refresh_token"])) == "invalid_grant"
