@@ -21,6 +21,7 @@ from oauthlib.openid.connect.core.exceptions import (
     RequestURINotSupported,
 )
 
+from core.actions import mcp_tokens
 from core.actions.client_consents import Reach, family_of, give, standing
 from core.models import ClientConsent, ConsentedToken, PractitionerClient
 from core.models.signing_key import Algorithm
@@ -208,6 +209,11 @@ class Validator(OAuth2Validator):
             check_within(consent.resource, request.resource, request)
         super()._check_and_set_request_resource(request)
         request.resource = canonical(request.resource, request)
+
+    def revoke_token(self, token: str, token_type_hint: str, request: Request, *args: Any, **kw: Any) -> None:
+        """An MCP token was issued to no client: whoever has it, ends it."""
+        if not mcp_tokens.revoke_presented(door="web", token=token):
+            super().revoke_token(token, token_type_hint, request, *args, **kw)
 
     def _save_bearer_token(self, token: dict[str, Any], request: Request, *args: Any, **kw: Any) -> None:
         """A refresh token used a moment ago gives a second pair of its family: two refreshes of a client may race.

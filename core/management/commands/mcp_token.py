@@ -54,8 +54,8 @@ class Command(BaseCommand):
             ("delete", "end a token and forget it; the audit trail keeps what it did"),
         ):
             verbs.add_parser(verb, help=meaning).add_argument("id", type=int)
-        for verb in verbs.choices.values():
-            verb.add_argument("-o", "--output", choices=["table", "json"], default="table")
+        for one in verbs.choices.values():
+            one.add_argument("-o", "--output", choices=["table", "json"], default="table")
 
     def handle(self, *, verb: str, output: str, **options: Any) -> None:
         try:

@@ -14,7 +14,10 @@ from django_tasks import DEFAULT_TASK_BACKEND_ALIAS, DEFAULT_TASK_QUEUE_NAME
 from django_tasks_db.management.commands.db_worker import Worker
 from django_tasks_db.models import DBTaskResult
 
+from core.actions.mcp_tokens import sweep_tokens
+from core.actions.registrations import forget_unused_clients
 from core.actions.sealing import seal_audit
+from core.actions.signing_keys import prune as prune_signing_keys
 from core.fhir.bulk.tasks import expire, reconcile
 
 logger = logging.getLogger(__name__)
@@ -23,6 +26,9 @@ CHORES: tuple[tuple[Callable[[], object], timedelta], ...] = (
     (reconcile, timedelta(seconds=30)),
     (expire, timedelta(minutes=10)),
     (seal_audit, timedelta(minutes=5)),
+    (prune_signing_keys, timedelta(hours=1)),
+    (forget_unused_clients, timedelta(hours=1)),
+    (sweep_tokens, timedelta(hours=1)),
 )
 """What is done again and again: first when the worker starts. Two workers that do one at a time do no harm."""
 SECONDS_BETWEEN_LOOKS = 1.0
