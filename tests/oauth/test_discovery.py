@@ -1,17 +1,27 @@
 """What clients find out by themselves: metadata, keys, and that both say what is so."""
 
 import json
+from base64 import b64encode
 
 import pytest
 from django.conf import settings
 from django.test import Client
 from django.urls import get_resolver, resolve
 
+from core.models import User
 from jhe.oauth import SCOPES
+from tests.oauth import flow
 
 pytestmark = pytest.mark.django_db
 
 BASE = settings.BASE_URL
+GRANTS = [
+    "authorization_code",
+    "refresh_token",
+    "client_credentials",
+    "urn:ietf:params:oauth:grant-type:device_code",
+    "urn:ietf:params:oauth:grant-type:token-exchange",
+]
 PLACES = [
     prefix + "/.well-known/" + name
     for prefix in ("", "/o")
@@ -43,22 +53,25 @@ def test_the_document_says_what_works_here_and_nothing_else(document: dict) -> N
         "jwks_uri": f"{BASE}/o/.well-known/jwks.json",
         "scopes_supported": list(SCOPES),
         "response_types_supported": ["code"],
-        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "grant_types_supported": GRANTS,
         "subject_types_supported": ["public"],
-        "prompt_values_supported": ["none", "login"],
+        "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "id_token_signing_alg_values_supported": ["RS256"],
         "code_challenge_methods_supported": ["S256"],
         "token_endpoint_auth_methods_supported": methods,
         "revocation_endpoint_auth_methods_supported": methods,
         "introspection_endpoint_auth_methods_supported": methods[:2],
         "authorization_response_iss_parameter_supported": True,
-        "client_id_metadata_document_supported": False,
+        "client_id_metadata_document_supported": True,
+        "registration_endpoint": f"{BASE}/o/register/",
+        "end_session_endpoint": f"{BASE}/o/logout/",
+        "device_authorization_endpoint": f"{BASE}/o/device-authorization/",
     }
 
 
 def test_every_url_of_the_document_leads_somewhere(document: dict) -> None:
     urls = [value for name, value in document.items() if name.endswith(("_endpoint", "_uri"))]
-    assert len(urls) == 6
+    assert len(urls) == 9
     for url in urls:
         assert resolve(url.removeprefix(BASE))
 
@@ -91,10 +104,8 @@ def test_the_keys_are_public_and_only_that() -> None:
     [
         "/o/applications/",
         "/o/applications/register/",
-        "/o/register/",
-        "/o/device/",
-        "/o/device-authorization/",
-        "/o/logout/",
+        "/o/authorized_tokens/",
+        "/.well-known/oauth-protected-resource",
     ],
 )
 def test_what_the_library_could_also_serve_is_not_there(path: str) -> None:
@@ -109,6 +120,11 @@ def test_the_library_serves_nothing_that_is_not_listed_here() -> None:
         ".well-known/jwks.json",
         "authorize/",
         "token/",
+        "device-authorization/",
+        "device/",
+        "register/",
+        "register/<str:client_id>/",
+        "logout/",
         "revoke_token/",
         "introspect/",
         "userinfo/",
@@ -119,3 +135,78 @@ def test_the_document_is_json_that_any_client_reads() -> None:
     response = Client().get(PLACES[1])
     assert response["Content-Type"] == "application/json"
     assert json.loads(response.content)["issuer"] == BASE
+
+
+def token_error(grant_type: str) -> str:
+    request = {"grant_type": grant_type, "client_id": "jhe-mcp-stdio", "code": "x", "refresh_token": "x"}
+    return Client().post("/o/token/", request).json()["error"]
+
+
+@pytest.mark.parametrize("grant", GRANTS)
+def test_a_grant_that_is_listed_is_one_that_the_token_endpoint_knows(grant: str) -> None:
+    assert token_error(grant) != "unsupported_grant_type"
+
+
+@pytest.mark.parametrize(
+    "grant", ["password", "implicit", "urn:ietf:params:oauth:grant-type:jwt-bearer", "authorization-code", ""]
+)
+def test_a_grant_that_is_not_listed_is_none(grant: str) -> None:
+    assert token_error(grant) == "unsupported_grant_type"
+
+
+@pytest.mark.parametrize("response_type", ["token", "id_token", "code id_token", "none"])
+def test_a_response_type_that_is_not_listed_is_refused(somebody: User, response_type: str) -> None:
+    browser = Client()
+    browser.force_login(somebody)
+    refused = flow.ask(browser, response_type=response_type)
+    assert "unsupported_response_type" in (refused.get("Location") or refused.content.decode())
+
+
+def test_each_scope_that_is_listed_can_be_had(somebody: User, document: dict) -> None:
+    browser = Client()
+    browser.force_login(somebody)
+    for scope in document["scopes_supported"]:
+        assert flow.ask(browser, scope=f"openid {scope}").status_code == 200
+
+
+def test_what_an_id_token_says_of_somebody_is_listed(somebody: User, document: dict) -> None:
+    token = flow.tokens(somebody, scope="openid profile email mcp")["id_token"]
+    about_the_token = {"iss", "aud", "exp", "iat", "jti", "nonce", "azp", "at_hash", "auth_time", "scope"}
+    assert flow.verified(token, "jhe-mcp-stdio").keys() - about_the_token <= set(document["claims_supported"])
+
+
+def test_each_algorithm_that_is_listed_has_a_key(document: dict) -> None:
+    algorithms = {key["alg"] for key in Client().get("/o/.well-known/jwks.json").json()["keys"]}
+    assert set(document["id_token_signing_alg_values_supported"]) <= algorithms
+
+
+def test_each_way_of_showing_a_secret_that_is_listed_works(web_app, document: dict) -> None:
+    secret = "a secret of the notebook"
+    basic = b64encode(f"{web_app.client_id}:{secret}".encode()).decode()
+    in_body = {"client_id": web_app.client_id, "client_secret": secret, "token": "x"}
+    assert document["introspection_endpoint_auth_methods_supported"] == ["client_secret_basic", "client_secret_post"]
+    for path in ("/o/introspect/", "/o/revoke_token/"):
+        assert Client().post(path, in_body).status_code == 200
+        assert Client().post(path, {"token": "x"}, headers={"Authorization": f"Basic {basic}"}).status_code == 200
+        assert Client().post(path, {**in_body, "client_secret": "wrong"}).status_code == 401
+
+
+def test_what_is_switched_off_is_not_listed(settings) -> None:
+    off = {"DCR_ENABLED": False, "CIMD_ENABLED": False}
+    settings.OAUTH2_PROVIDER = {**settings.OAUTH2_PROVIDER, **off}
+    document = Client().get(PLACES[0]).json()
+    assert "registration_endpoint" not in document
+    assert document["client_id_metadata_document_supported"] is False
+
+
+def test_nothing_is_said_of_what_is_not_there(document: dict) -> None:
+    for absent in (
+        "dpop",
+        "mtls",
+        "tls_client",
+        "pushed_authorization",
+        "request_object",
+        "backchannel",
+        "frontchannel",
+    ):
+        assert not [name for name in document if absent in name]

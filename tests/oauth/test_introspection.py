@@ -88,7 +88,7 @@ def test_a_narrowed_token_says_which_studies_are_left(somebody: User, service: A
     token = "jhe_pat_" + "y" * 46
     McpToken.objects.create(
         user=somebody,
-        narrowing=narrow(somebody, studies=[study]),
+        narrowing=narrow(somebody, studies=[study.pk]),
         token_hash=hashlib.sha256(token.encode()).hexdigest(),
         scope="user/*.rs",
         permissions=[],
