@@ -1,34 +1,24 @@
 """Every environment variable of the MCP server, read once and with advice when it is wrong."""
 
-from typing import Annotated, Any, TypeVar
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-
-def _absolute(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
-        raise ValueError("must be an absolute URL such as https://mcp.example.org/mcp, without a query or a user")
-    return url
-
-
-def _origin(url: str) -> str:
-    if urlsplit(url).path:
-        raise ValueError("must be an origin such as https://jhe.example.org, without a path or a trailing slash")
-    return url
+from core.policy.mcp_tokens import is_well_formed
+from mcp_server.auth import issuers
+from mcp_server.auth.issuers import Issuer
+from mcp_server.urls import Origin, Url
 
 
 def _words(given: Any) -> Any:
     return given.replace(",", " ").split() if isinstance(given, str) else given
 
 
-Url = Annotated[str, AfterValidator(_absolute)]
-"""Kept as the text it was given as: issuers and resources are compared byte for byte (RFC 8414 §3.3, RFC 8707 §2)."""
-Origin = Annotated[Url, AfterValidator(_origin)]
 Words = Annotated[frozenset[str], NoDecode, BeforeValidator(_words)]
 """Separated by commas or spaces."""
+Issuers = Annotated[tuple[Issuer, ...], NoDecode, BeforeValidator(issuers.read), AfterValidator(issuers.unlike)]
+"""The path of a file that lists them."""
 
 
 class Endpoint(BaseSettings):
@@ -54,16 +44,32 @@ class Exchange(Endpoint):
     given_jwks_url: Url | None = Field(None, validation_alias="MCP_JWKS_URL")
     trusted_client_ids: Words = Field(frozenset({"jhe-mcp-stdio"}), validation_alias="MCP_TRUSTED_CLIENT_IDS")
     """The clients whose ID tokens are accepted."""
+    given_issuers: Issuers | None = Field(None, validation_alias="MCP_ISSUERS_FILE")
+    """Every authorization server, where there are several or the one needs other rules than the variables can say."""
     pool_size: int = Field(12, ge=1, le=200, validation_alias="MCP_POOL_SIZE")
     pool_wait: float = Field(2, gt=0, le=60, validation_alias="MCP_POOL_WAIT")
     """Seconds that a call waits for a connection before it is told that the exchange is busy."""
     statement_timeout: float = Field(10, gt=0, le=600, validation_alias="MCP_STATEMENT_TIMEOUT")
     """Seconds that one question may take."""
 
+    @model_validator(mode="after")
+    def _say_issuers_once(self) -> Self:
+        if self.given_issuers and self.model_fields_set & {"given_jwks_url", "trusted_client_ids"}:
+            raise ValueError(
+                "MCP_ISSUERS_FILE says where keys are and whom to trust: unset MCP_JWKS_URL and MCP_TRUSTED_CLIENT_IDS"
+            )
+        return self
+
     @property
-    def jwks_url(self) -> str:
-        """Where the issuer publishes its keys."""
-        return self.given_jwks_url or f"{self.issuer}/o/.well-known/jwks.json"
+    def issuers(self) -> tuple[Issuer, ...]:
+        """The authorization servers whose tokens are accepted."""
+        return self.given_issuers or (
+            Issuer(
+                issuer=self.issuer,
+                jwks_url=self.given_jwks_url or f"{self.issuer}/o/.well-known/jwks.json",
+                trusted_client_ids=self.trusted_client_ids,
+            ),
+        )
 
 
 class HttpService(Exchange):
@@ -76,7 +82,25 @@ class HttpService(Exchange):
     """Web pages on other origins that may call this endpoint from a browser; loopback and the issuer always may."""
 
 
-SettingsT = TypeVar("SettingsT", bound=Endpoint)
+def _mcp_token(token: SecretStr) -> SecretStr:
+    if not is_well_formed(token.get_secret_value()):
+        raise ValueError("is not an MCP token of this kind of exchange: copy all of it, from jhe_pat_ on")
+    return token
+
+
+class Person(BaseSettings):
+    """What a program on a person's own machine needs to know of them."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True, env_prefix="JHE_")
+
+    profile: str = Field("default", validation_alias="JHE_PROFILE")
+    login_wait: float = Field(40, ge=0, le=600, validation_alias="JHE_LOGIN_WAIT")
+    """Seconds that a call waits for the person to log in; hosts give up on a call after 60."""
+    mcp_token: Annotated[SecretStr, AfterValidator(_mcp_token)] | None = Field(None, validation_alias="JHE_MCP_TOKEN")
+    """Asks in the place of a login, for agents without a browser. Never on the command line, where `ps` shows it."""
+
+
+SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
 _ADVICE = {
     "MCP_DATABASE_URL": "Give the URL of the exchange's database for the role jhe_mcp: postgresql://jhe_mcp:…@host/name.",
@@ -93,5 +117,10 @@ def load(kind: type[SettingsT], **given: Any) -> SettingsT:
 
 
 def _advice(location: tuple[int | str, ...], message: str) -> str:
-    name = str(location[0])
-    return f"Configuration: {name}: {message.removeprefix('Value error, ')}. {_ADVICE.get(name, '')}".rstrip()
+    """`location` is the variable, and in a file the position (from 0) and the name in it."""
+    said = message.removeprefix("Value error, ")
+    if not location:
+        return f"Configuration: {said}."
+    name, *inside = (str(part) for part in location)
+    where = f"{name}: issuer {int(inside[0]) + 1}: {'.'.join(inside[1:])}".removesuffix(": ") if inside else name
+    return f"Configuration: {where}: {said}. {_ADVICE.get(name, '')}".rstrip()

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from mcp_server import errors
+from mcp_server.auth.caller import Caller
+from mcp_server.auth.scopes import SCOPE
 
 Id = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
 """An id of the exchange, as a JSON integer."""
@@ -55,6 +57,10 @@ class Answer:
 class Ask(Protocol):
     """A tool's only way to data: a question, asked as the caller, and recorded. One per call."""
 
+    @property
+    def caller(self) -> Caller:
+        """Who asks."""
+
     async def __call__(self, question: str, /, **parameters: Any) -> dict[str, Any]:
         """The body that `queries/<question>.sql` gives. The tool's arguments are bound by name, then `parameters`.
 
@@ -73,6 +79,8 @@ class Tool(Generic[ArgumentsT]):
     arguments: type[ArgumentsT]
     output: type[Output]
     handler: Callable[[ArgumentsT, Ask], Awaitable[Answer]]
+    scope: str = SCOPE
+    """What the token must have been granted. A call without it is told to ask for it (mcp_server/auth/step_up.py)."""
 
     def parse(self, arguments: Mapping[str, Any] | None) -> ArgumentsT:
         """Raises InvalidInput."""

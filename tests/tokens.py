@@ -1,5 +1,6 @@
 """Tokens as the exchange's issuer makes them, and as it never would, signed with keys made for the test run."""
 
+import base64
 import json
 import time
 import uuid
@@ -16,21 +17,29 @@ STDIO_CLIENT = "jhe-mcp-stdio"
 KID = "test-key"
 
 
-@cache
 def rsa_key(name: str = "issuer") -> rsa.RSAPrivateKey:
     """One key per name and test run."""
+    return _rsa_key(name)
+
+
+def ec_key(name: str = "issuer") -> ec.EllipticCurvePrivateKey:
+    return _ec_key(name)
+
+
+@cache
+def _rsa_key(_: str) -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 @cache
-def ec_key(name: str = "issuer") -> ec.EllipticCurvePrivateKey:
+def _ec_key(_: str) -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(ec.SECP256R1())
 
 
-def jwks(*, rsa_kid: str = KID, ec_kid: str = "test-ec-key") -> dict[str, Any]:
-    """The issuer's key set: one RSA and one elliptic-curve key."""
-    public_rsa = json.loads(RSAAlgorithm.to_jwk(rsa_key().public_key()))
-    public_ec = json.loads(ECAlgorithm.to_jwk(ec_key().public_key()))
+def jwks(*, name: str = "issuer", rsa_kid: str = KID, ec_kid: str = "test-ec-key") -> dict[str, Any]:
+    """An issuer's key set: one RSA and one elliptic-curve key."""
+    public_rsa = json.loads(RSAAlgorithm.to_jwk(rsa_key(name).public_key()))
+    public_ec = json.loads(ECAlgorithm.to_jwk(ec_key(name).public_key()))
     return {
         "keys": [
             {**public_rsa, "kid": rsa_kid, "use": "sig", "alg": "RS256"},
@@ -78,6 +87,24 @@ def access_token(user_id: int = 10001, **changes: Any) -> str:
 
 def id_token(user_id: int = 10001, **changes: Any) -> str:
     return signed(id_claims(user_id, **changes), typ="JWT")
+
+
+def encoded(text: str) -> str:
+    """A part of a token, as RFC 7515 §2 encodes it."""
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def with_payload(token: str, payload: str) -> str:
+    """The token with another payload, which its signature is not for."""
+    header, _, signature = token.split(".")
+    return f"{header}.{encoded(payload)}.{signature}"
+
+
+def sealed(header: str, payload: str) -> str:
+    """Signed by the issuer, whatever the two parts say: libraries refuse to write some of what can be sent."""
+    head = f"{encoded(header)}.{encoded(payload)}"
+    signature = RSAAlgorithm(RSAAlgorithm.SHA256).sign(head.encode(), rsa_key())
+    return f"{head}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
 
 
 def _common(user_id: int) -> dict[str, Any]:

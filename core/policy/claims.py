@@ -49,6 +49,9 @@ def principal_from(claims: Mapping[str, Any], *, token_key: str) -> Principal:
     """The person behind verified claims. Raises NotAuthenticated when the claims are not ours to read."""
     try:
         user_id = _integer(claims["user_id"])
+        narrowing_id = _integer(claims["narrowing"]) if "narrowing" in claims else None
+        if user_id <= 0 or (narrowing_id is not None and narrowing_id >= 0):  # the access views tell them by their sign
+            raise ValueError
         if claims["sub"] != str(user_id):
             raise NotAuthenticated("The token names two different people.")
         return Principal(
@@ -58,7 +61,7 @@ def principal_from(claims: Mapping[str, Any], *, token_key: str) -> Principal:
             scopes=frozenset(str(claims.get("scope", "")).split()),
             token_key=token_key,
             limits=_limits(claims.get("jhe_permissions")),
-            narrowing_id=_narrowing(claims),
+            narrowing_id=narrowing_id,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise NotAuthenticated("The token does not carry this exchange's claims: log in again.") from error
@@ -74,10 +77,6 @@ def _limits(permissions: Mapping[str, Any] | None) -> TokenLimits | None:
         ),
         truncated=permissions["truncated"] is not False,
     )
-
-
-def _narrowing(claims: Mapping[str, Any]) -> int | None:
-    return _integer(claims["narrowing"]) if "narrowing" in claims else None
 
 
 def _integer(value: Any) -> int:

@@ -2,20 +2,35 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from mcp.server.context import ServerRequestContext
 
+from core.policy.errors import DomainError
 from core.policy.principal import Principal
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
+    """The resource owner (RFC 6749 §1.1) and the token that speaks for them: one object per request, frozen.
+
+    Every tool gets it, as `ask.caller`. It grants nothing: rows are looked up as `principal.caller_id`.
+    """
+
     principal: Principal
+    """User, kind of user, client, scopes, token key, study limits, narrowing and permissions."""
     source: str
     """The address that the request came from."""
-    lapse: Callable[[str], None]
-    """Tells the door, with a sentence, that a question has found the token not to stand any more."""
+    issuer: str = ""
+    """The authorization server that signed for it; the exchange itself for an MCP token."""
+    expires: float = inf
+    """When the token ends, in seconds since 1970."""
+
+    @property
+    def subject(self) -> str:
+        """`sub`: the exchange's issuers name people by their user ids (core/policy/claims.py)."""
+        return str(self.principal.user_id)
 
     @property
     def studies(self) -> list[int] | None:
@@ -26,3 +41,10 @@ class Caller:
 
 FindCaller = Callable[[ServerRequestContext[Any]], Awaitable[Caller]]
 """A door's way to say who is asking. Raises NotAuthenticated."""
+
+Refuse = Callable[[ServerRequestContext[Any], Caller, DomainError], None]
+"""Tells a door what a question has found: it may answer otherwise than with a tool's result, or ask for a new login."""
+
+
+def in_band(_: ServerRequestContext[Any], __: Caller, ___: DomainError) -> None:
+    """The door of those who read the sentence in the tool's result and nowhere else."""

@@ -1,5 +1,8 @@
-"""What this resource is and where its tokens come from (RFC 9728)."""
+"""What a protected resource is and where its tokens come from (RFC 9728)."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.middleware.cors import CORSMiddleware
@@ -7,30 +10,51 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, request_response
 
-from mcp_server.auth.verifier import SCOPE
-
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
 
 
-def metadata_url(resource: str) -> str:
-    """RFC 9728 §3.1: the well-known path goes between the host and the path of the resource."""
-    parts = urlsplit(resource)
-    return f"{parts.scheme}://{parts.netloc}{WELL_KNOWN}{parts.path.rstrip('/')}"
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """An endpoint that takes bearer tokens. Nothing of it comes from a request's headers."""
+
+    url: str
+    """As its clients spell it: with a final slash and without, it is two resources to them (RFC 9728 §3.3)."""
+    audience: str
+    """As its tokens spell it: the authorization server knows one spelling (RFC 8707)."""
+    authorization_servers: tuple[str, ...]
+    scopes: tuple[str, ...]
+    name: str = "JupyterHealth Exchange"
+
+    @property
+    def metadata_url(self) -> str:
+        """RFC 9728 §3.1: the well-known path goes between the host and the path of the resource."""
+        parts = urlsplit(self.url)
+        path = "" if parts.path == "/" else parts.path
+        return f"{parts.scheme}://{parts.netloc}{WELL_KNOWN}{path}"
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """RFC 9728 §2."""
+        return {
+            "resource": self.url,
+            "authorization_servers": list(self.authorization_servers),
+            "scopes_supported": list(self.scopes),
+            "bearer_methods_supported": ["header"],
+            "resource_name": self.name,
+        }
 
 
-def metadata_routes(resource: str, issuer: str) -> list[Route]:
-    """The document, at the path that RFC 9728 derives and at the root, where some clients look only."""
-    document = {
-        "resource": resource,
-        "authorization_servers": [issuer],
-        "scopes_supported": [SCOPE],
-        "bearer_methods_supported": ["header"],
-        "resource_name": "JupyterHealth Exchange",
-    }
+def metadata_route(path: str, resource: Resource) -> Route:
+    """The resource's document, for everybody and for pages of every origin."""
 
     async def show(_: Request) -> Response:
-        return JSONResponse(document, headers={"Cache-Control": "max-age=300"})
+        return JSONResponse(resource.document, headers={"Cache-Control": "max-age=300"})
 
     endpoint = CORSMiddleware(request_response(show), allow_origins=["*"], allow_methods=["GET"], allow_headers=["*"])
-    paths = dict.fromkeys([urlsplit(metadata_url(resource)).path, WELL_KNOWN])
-    return [Route(path, endpoint, methods=["GET", "OPTIONS"]) for path in paths]
+    return Route(path, endpoint, methods=["GET", "OPTIONS"])
+
+
+def metadata_routes(main: Resource, *others: Resource) -> list[Route]:
+    """Each document at the path that RFC 9728 derives, and `main`'s at the root, where some clients look only."""
+    paths = {urlsplit(resource.metadata_url).path: resource for resource in (*others, main)}
+    return [metadata_route(path, resource) for path, resource in {WELL_KNOWN: main, **paths}.items()]

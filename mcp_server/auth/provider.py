@@ -17,9 +17,9 @@ from mcp.client.auth.utils import validate_authorization_response_iss
 from core.policy.errors import NotAuthenticated, Unavailable
 from mcp_server.auth.callback import Callback
 from mcp_server.auth.discovery import AuthorizationServer
-from mcp_server.auth.keys import Keys
+from mcp_server.auth.issuers import Issuer
 from mcp_server.auth.token_store import Tokens
-from mcp_server.auth.verifier import SignedClaims, Verifier
+from mcp_server.auth.verifier import IssuerVerifier, SignedClaims, Verifier
 
 CLIENT_ID = "jhe-mcp-stdio"
 """The exchange's public client for logins from a person's own machine: no secret, PKCE, loopback redirects."""
@@ -120,12 +120,13 @@ class Provider:
     async def _id_token(self, tokens: Tokens) -> SignedClaims:
         if "id_token" not in tokens:
             raise NotAuthenticated("The exchange gave no ID token: its client jhe-mcp-stdio must be allowed openid.")
-        verifier = Verifier(
-            Keys(str(self.server.jwks_uri)),
+        issuer = Issuer(
             issuer=str(self.server.issuer),
-            resource=self.resource or "",
-            trusted_client_ids={CLIENT_ID},
+            jwks_url=str(self.server.jwks_uri),
+            access_tokens=False,
+            trusted_client_ids=frozenset({CLIENT_ID}),
         )
+        verifier = Verifier(IssuerVerifier(issuer), resource=self.resource or "")
         return await verifier.verify_id_token(tokens["id_token"])
 
 

@@ -1,11 +1,11 @@
-"""Tokens become trusted claims here, and only here: `SignedClaims` comes from nowhere else."""
+"""JWTs become trusted claims here, and only here: `SignedClaims` comes from nowhere else."""
 
 import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, Self
 
 import jwt
@@ -13,14 +13,13 @@ import jwt
 from core.policy.claims import principal_from
 from core.policy.errors import NotAuthenticated
 from core.policy.principal import Principal
+from mcp_server.auth.issuers import Issuer
 from mcp_server.auth.keys import Keys
+from mcp_server.auth.unverified import ALGORITHMS, header_of, issuer_of
 from mcp_server.settings import Exchange
 
-ALGORITHMS = ("RS256", "ES256")
-LEEWAY_SECONDS = 30
 MAX_CHARACTERS = 16_384
 MAX_CACHED = 10_000
-SCOPE = "mcp"
 
 _ACCESS_TOKEN_TYPES = {"at+jwt", "application/at+jwt"}  # RFC 9068 §4
 _ID_TOKEN_TYPES = {"", "jwt"}
@@ -33,10 +32,12 @@ class SignedClaims:
     claims: Mapping[str, Any]
     token_key: str
     """Finds the token in the database: SHA-256 of an access token, the `jti` of an ID token."""
+    expires: int
+    """Seconds since 1970, with the leeway."""
 
     @property
-    def expires(self) -> float:
-        return float(self.claims["exp"]) + LEEWAY_SECONDS
+    def issuer(self) -> str:
+        return str(self.claims["iss"])
 
     @cached_property
     def principal(self) -> Principal:
@@ -44,74 +45,42 @@ class SignedClaims:
         return principal_from(self.claims, token_key=self.token_key)
 
 
-class Verifier:
-    """Checks tokens against the issuer's keys. Whether a genuine token still stands is for the database to say."""
+class IssuerVerifier:
+    """Checks the tokens of one issuer, against its keys and by its rules."""
 
-    def __init__(self, keys: Keys, *, issuer: str, resource: str, trusted_client_ids: Set[str]) -> None:
-        """`resource` is this server's own URL (RFC 8707); ID tokens are taken from `trusted_client_ids` only."""
-        self._keys = keys
-        self._issuer = issuer
-        self._resource = resource
-        self._trusted_client_ids = sorted(trusted_client_ids)
-        self._verified: OrderedDict[str, SignedClaims] = OrderedDict()
+    def __init__(self, issuer: Issuer, keys: Keys | None = None) -> None:
+        self.issuer = issuer
+        self._keys = keys or Keys(issuer.jwks_url)
 
-    @classmethod
-    def of(cls, settings: Exchange) -> Self:
-        return cls(
-            Keys(settings.jwks_url),
-            issuer=settings.issuer,
-            resource=settings.mcp_url,
-            trusted_client_ids=settings.trusted_client_ids,
-        )
-
-    async def verify(self, token: str) -> SignedClaims:
-        """Raises NotAuthenticated with the reason, Unavailable when the issuer's keys cannot be had."""
-        if len(token) > MAX_CHARACTERS:
-            raise NotAuthenticated("The token is too long.")
-        digest = hashlib.sha256(token.encode()).hexdigest()
-        signed = self._verified.get(digest)
-        if signed is None:
-            signed = await self._check(token, digest)
-            self._remember(digest, signed)
-        if signed.expires <= time.time():
-            self._verified.pop(digest, None)
-            raise NotAuthenticated("The token has expired.")
-        return signed
-
-    async def verify_id_token(self, token: str) -> SignedClaims:
-        """As `verify`, and an access token will not do."""
-        if str(_header(token).get("typ") or "").lower() not in _ID_TOKEN_TYPES:
-            raise NotAuthenticated("This is not an ID token.")
-        return await self.verify(token)
-
-    def _remember(self, digest: str, signed: SignedClaims) -> None:
-        self._verified[digest] = signed
-        if len(self._verified) > MAX_CACHED:
-            self._verified.popitem(last=False)
-
-    async def _check(self, token: str, digest: str) -> SignedClaims:
-        header = _header(token)
+    async def check(self, token: str, digest: str, resource: str) -> SignedClaims:
+        """`digest` is the token's SHA-256. Raises NotAuthenticated with the reason, Unavailable without the keys."""
+        header = header_of(token)
         key = await self._keys.get(header["kid"])
-        if key.algorithm_name not in ALGORITHMS:
+        if key.algorithm_name not in self.issuer.algorithms:
             raise NotAuthenticated(f"Tokens must be signed with {' or '.join(ALGORITHMS)}.")
-        kind = str(header.get("typ") or "").lower()
-        if kind in _ACCESS_TOKEN_TYPES:
-            claims = self._decode(token, key, [self._resource])
-            return SignedClaims(claims, digest)
-        if kind in _ID_TOKEN_TYPES:
-            claims = self._decode(token, key, self._trusted_client_ids, "jti")
-            return SignedClaims({**claims, "client_id": _client_of(claims)}, claims["jti"])
+        kind = _kind(header)
+        if kind in _ACCESS_TOKEN_TYPES and self.issuer.access_tokens:
+            claims = self._decode(token, key, self.issuer.audiences or {resource})
+            return self._signed(claims, digest)
+        if kind in _ID_TOKEN_TYPES and self.issuer.trusted_client_ids:
+            claims = self._decode(token, key, self.issuer.trusted_client_ids, "jti")
+            return self._signed({**claims, "client_id": _client_of(claims)}, claims["jti"])
+        if kind in _ACCESS_TOKEN_TYPES | _ID_TOKEN_TYPES:
+            raise NotAuthenticated("Tokens of this kind are not accepted from this issuer.")
         raise NotAuthenticated("This is neither an access token nor an ID token.")
 
-    def _decode(self, token: str, key: jwt.PyJWK, audience: list[str], *required: str) -> dict[str, Any]:
+    def _signed(self, claims: Mapping[str, Any], token_key: str) -> SignedClaims:
+        return SignedClaims(claims, token_key, int(claims["exp"]) + self.issuer.leeway)
+
+    def _decode(self, token: str, key: jwt.PyJWK, audience: Set[str], *required: str) -> dict[str, Any]:
         try:
             return jwt.decode(
                 token,
                 key,
                 algorithms=[key.algorithm_name],
-                audience=audience,
-                issuer=self._issuer,
-                leeway=LEEWAY_SECONDS,
+                audience=sorted(audience),
+                issuer=self.issuer.issuer,
+                leeway=self.issuer.leeway,
                 options={
                     "verify_signature": True,
                     "verify_exp": True,
@@ -132,22 +101,66 @@ class Verifier:
             raise NotAuthenticated("The token is signed with a key that is too weak.") from None
 
 
-def _header(token: str) -> Mapping[str, Any]:
-    return _header_of(token.partition(".")[0])
+class Verifier:
+    """Checks tokens, each by the rules of the issuer that it names and of no other, and remembers what was checked.
+
+    Whether a genuine token still stands is for the database to say.
+    """
+
+    def __init__(self, *issuers: IssuerVerifier, resource: str) -> None:
+        """`resource` is this server's own URL (RFC 8707)."""
+        self._issuers = {verifier.issuer.issuer: verifier for verifier in issuers}
+        self._resource = resource
+        self._verified: OrderedDict[tuple[str, str], SignedClaims] = OrderedDict()
+
+    @classmethod
+    def of(cls, settings: Exchange) -> Self:
+        return cls(*(IssuerVerifier(issuer) for issuer in settings.issuers), resource=settings.mcp_url)
+
+    async def verify(self, token: str, resource: str = "") -> SignedClaims:
+        """`resource` is the URL of the endpoint that is asked, where that is not this server's main one.
+
+        Raises NotAuthenticated with the reason, Unavailable when the issuer's keys cannot be had.
+        """
+        if len(token) > MAX_CHARACTERS:
+            raise NotAuthenticated("The token is too long.")
+        digest = hashlib.sha256(token.encode()).hexdigest()
+        asked = (digest, resource or self._resource)
+        signed = self._verified.get(asked)
+        if signed is None:
+            signed = await self._issuer_of(token).check(token, *asked)
+            self._remember(asked, signed)
+        if signed.expires <= time.time():
+            self._verified.pop(asked, None)
+            raise NotAuthenticated("The token has expired.")
+        return signed
+
+    async def verify_id_token(self, token: str) -> SignedClaims:
+        """As `verify`, and an access token will not do."""
+        if _kind(header_of(token)) not in _ID_TOKEN_TYPES:
+            raise NotAuthenticated("This is not an ID token.")
+        return await self.verify(token)
+
+    def _issuer_of(self, token: str) -> IssuerVerifier:
+        """The one whose keys the token will be checked by: what it says is tried against nobody else's."""
+        if "." not in token:
+            raise NotAuthenticated(
+                f"Opaque access tokens are not accepted here: ask for one with resource={self._resource} (RFC 8707)."
+            )
+        header_of(token)  # first, so that a token that nobody could check is told so
+        issuer = self._issuers.get(issuer_of(token))
+        if issuer is None:
+            raise NotAuthenticated("The token comes from another issuer.")
+        return issuer
+
+    def _remember(self, asked: tuple[str, str], signed: SignedClaims) -> None:
+        self._verified[asked] = signed
+        if len(self._verified) > MAX_CACHED:
+            self._verified.popitem(last=False)
 
 
-@lru_cache(100)  # tokens that one key has signed begin the same
-def _header_of(first_part: str) -> Mapping[str, Any]:
-    try:
-        # Without the other two parts: the library would read them letter by letter, as `decode` does later.
-        header = jwt.get_unverified_header(f"{first_part}..")
-    except jwt.InvalidTokenError:
-        raise NotAuthenticated("This is not a token of this exchange.") from None
-    if header.get("alg") not in ALGORITHMS:
-        raise NotAuthenticated(f"Tokens must be signed with {' or '.join(ALGORITHMS)}.")
-    if not isinstance(header.get("kid"), str):
-        raise NotAuthenticated("The token does not name its key (kid).")
-    return header
+def _kind(header: Mapping[str, Any]) -> str:
+    return str(header.get("typ") or "").lower()
 
 
 def _client_of(claims: Mapping[str, Any]) -> str:

@@ -11,13 +11,14 @@ from mcp.server.context import ServerRequestContext
 from mcp_types import CallToolResult
 from pydantic_core import from_json, to_json
 
-from core.policy.checks import check_claim_reaches_study, no_such
-from core.policy.errors import DomainError, NotAuthenticated, NotVisible, Unavailable
+from core.policy.checks import check_claim_reaches_study, check_token_names_study, no_such
+from core.policy.errors import DomainError, InsufficientScope, NotAuthenticated, NotVisible, Unavailable
 from core.policy.permissions import Permission
 from core.policy.principal import Principal, UserType
 from core.policy.roles import roles_for
 from mcp_server import errors, results
-from mcp_server.auth.caller import Caller, FindCaller
+from mcp_server.auth.caller import Caller, FindCaller, Refuse, in_band
+from mcp_server.auth.scopes import SCOPE
 from mcp_server.database import Database, TookTooLong
 from mcp_server.queries import question, unframed
 from mcp_server.tool import Answer, Tool
@@ -35,9 +36,10 @@ def _roles(permissions: frozenset[Permission] | None) -> Mapping[str, list[str]]
 class Direct:
     """The backend of a server that has the database."""
 
-    def __init__(self, database: Database, find_caller: FindCaller) -> None:
+    def __init__(self, database: Database, find_caller: FindCaller, refuse: Refuse = in_band) -> None:
         self._database = database
         self._find_caller = find_caller
+        self._refuse = refuse
 
     async def call(
         self, tool: Tool[Any], arguments: Mapping[str, Any] | None, context: ServerRequestContext[Any]
@@ -46,8 +48,13 @@ class Direct:
             caller = await self._find_caller(context)
             try:
                 return await self._answered(caller, tool, arguments)
+            except TookTooLong:
+                raise
+            except Unavailable as error:
+                self._refuse(context, caller, error)
+                raise
             except NotAuthenticated as error:
-                caller.lapse(str(error))
+                self._refuse(context, caller, error)
                 renewed = await self._find_caller(context)
                 if renewed.principal.token_key == caller.principal.token_key:
                     raise
@@ -63,8 +70,8 @@ class Call:
     """One call of one tool. It leaves one audit row, however it ends, unless the database cannot be reached at all."""
 
     def __init__(self, database: Database, caller: Caller, tool: Tool[Any]) -> None:
+        self.caller = caller
         self._database = database
-        self._caller = caller
         self._tool = tool
         self._arguments: dict[str, Any] = {}
         self._detail: dict[str, Any] = {}
@@ -75,8 +82,9 @@ class Call:
         try:
             parsed = self._tool.parse(arguments)
             self._arguments, self._detail = dict(parsed), parsed.recorded()
+            self._refuse_by_token()
             await self._refuse_by_claim()
-            return await self._tool.handler(parsed, self.ask)
+            return await self._tool.handler(parsed, self)
         except TookTooLong:
             await self._record("failed")
             raise
@@ -90,19 +98,28 @@ class Call:
                 await self._record("failed")
             raise
 
-    async def ask(self, name: str, /, **parameters: Any) -> dict[str, Any]:
+    async def __call__(self, name: str, /, **parameters: Any) -> dict[str, Any]:
+        """As `mcp_server.tool.Ask` says."""
         row = await self._put(name, parameters)
         if row["body"] is None:
             raise NotVisible(await self._nothing())
         body: dict[str, Any] = from_json(row["body"])
         return body
 
+    def _refuse_by_token(self) -> None:
+        """What the token was not given for. Nothing is looked up, so that nothing shows by it."""
+        if self._tool.scope not in self.caller.principal.scopes:
+            raise InsufficientScope(self._tool.scope)
+        study_id = self._arguments.get("study_id")
+        if study_id is not None:
+            check_token_names_study(self.caller.principal, study_id)
+
     async def _refuse_by_claim(self) -> None:
         study_id = self._arguments.get("study_id")
         if study_id is None:
             return
         try:
-            check_claim_reaches_study(self._caller.principal, study_id)
+            check_claim_reaches_study(self.caller.principal, study_id)
         except NotVisible:
             await self._record("refused")
             raise NotVisible(await self._nothing()) from None
@@ -119,7 +136,7 @@ class Call:
         return row
 
     def _values(self, parameters: Mapping[str, Any], without_body: str) -> dict[str, Any]:
-        principal = self._caller.principal
+        principal = self.caller.principal
         return {
             **_roles(principal.permissions),
             "study_id": None,
@@ -131,8 +148,9 @@ class Call:
             "person_id": principal.user_id,
             "client_id": principal.client_id,
             "token_key": principal.token_key,
-            "token_studies": self._caller.studies,
-            "source": self._caller.source,
+            "token_studies": self.caller.studies,
+            "source": self.caller.source,
+            "scopes": [SCOPE, self._tool.scope],
             "action": self._tool.name,
             "outcome_without_body": without_body,
             "detail": to_json(self._detail).decode(),

@@ -1,5 +1,5 @@
 -- What every question stands in: one statement, one round trip.
--- Does the token still stand, and was it granted for MCP? Only then does the question run, as this caller. The audit row is written either way.
+-- Does the token still stand, and was it granted the scopes that this needs? Only then does the question run, as this caller. The audit row is written either way.
 SELECT
     standing.stands,
     answer.body::text AS body,
@@ -20,7 +20,7 @@ FROM (
     SELECT EXISTS (
         SELECT FROM access_token AS token
         WHERE token.token_key = :token_key AND token.caller_id = :user_id AND token.user_id = :person_id
-            AND 'mcp' = ANY(string_to_array(token.scope, ' '))
+            AND :scopes::text[] <@ string_to_array(token.scope, ' ')
     ) AS stands
     OFFSET 0 -- a fence: asked once, however often it is named
 ) AS standing

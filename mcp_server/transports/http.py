@@ -18,17 +18,20 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mcp_server.app import build_server
-from mcp_server.auth.bearer import BearerGuard, find_caller
-from mcp_server.auth.metadata import metadata_routes, metadata_url
+from mcp_server.auth.bearer import BearerGuard, find_caller, refuse
+from mcp_server.auth.mcp_tokens import McpTokens
+from mcp_server.auth.metadata import Resource, metadata_routes
+from mcp_server.auth.step_up import MAX_READ, StepUp
+from mcp_server.auth.tokens import Tokens
 from mcp_server.auth.verifier import Verifier
 from mcp_server.backends.direct import Direct
 from mcp_server.database import Database
 from mcp_server.settings import HttpService
+from mcp_server.tools import TOOLS
 
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 _LOOPBACK_ORIGIN = r"http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
 _METHODS = ("GET", "POST", "DELETE")
-_MAX_BODY = 1024 * 1024
 
 
 def serve(settings: HttpService) -> None:
@@ -50,21 +53,26 @@ def serve(settings: HttpService) -> None:
 def http_app(settings: HttpService) -> Starlette:
     """The whole service as an ASGI application. Nothing is connected to before its lifespan begins."""
     database = Database.of(settings)
-    verifier = Verifier.of(settings)
-    manager = session_manager(build_server(Direct(database, find_caller)), settings)
+    tokens = Tokens(Verifier.of(settings), McpTokens(database, settings.issuer))
+    step_up = StepUp({name: tool.scope for name, tool in TOOLS.items()})
+    manager = session_manager(build_server(Direct(database, find_caller, refuse)), settings)
+    mcp = StreamableHTTPASGIApp(manager)
+    resources = resources_of(settings, step_up.scopes)
+
+    def endpoint(resource: Resource) -> ASGIApp:
+        guarded = BearerGuard(
+            mcp, resource=resource, tokens=tokens, step_up=step_up, client_ip_header=settings.client_ip_header
+        )
+        return for_browsers(guarded, settings)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with database, manager.run():
             yield
 
-    guarded = BearerGuard(
-        StreamableHTTPASGIApp(manager), verifier, metadata_url(settings.mcp_url), settings.client_ip_header
-    )
-    endpoint = for_browsers(guarded, settings)
     return Service(
-        endpoints=dict.fromkeys(_paths(settings.mcp_url), endpoint),
-        routes=[Route("/healthz", healthz), *metadata_routes(settings.mcp_url, settings.issuer)],
+        endpoints={path: endpoint(resource) for path, resource in resources.items()},
+        routes=[Route("/healthz", healthz), *metadata_routes(*resources.values())],
         lifespan=lifespan,
     )
 
@@ -95,7 +103,7 @@ def session_manager(server: Server[Any], settings: HttpService) -> StreamableHTT
         server,
         json_response=True,
         stateless=True,
-        max_request_body_size=_MAX_BODY,
+        max_request_body_size=MAX_READ,
         security_settings=TransportSecuritySettings(
             allowed_hosts=[public.netloc, *_LOOPBACK, *(f"{host}:*" for host in _LOOPBACK)],
             allowed_origins=[
@@ -131,10 +139,17 @@ async def healthz(_: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
-def _paths(url: str) -> set[str]:
-    """Clients add or drop a final slash."""
-    path = urlsplit(url).path.rstrip("/")
-    return {path or "/", f"{path}/"}
+def resources_of(settings: HttpService, scopes: tuple[str, ...]) -> dict[str, Resource]:
+    """The endpoint by its path, spelled as it is configured and, after it, as clients who add or drop a final slash do.
+
+    A client may only believe metadata that spell the resource as it does (RFC 9728 §3.3).
+    """
+    servers = tuple(issuer.issuer for issuer in settings.issuers if issuer.access_tokens)
+    url, bare = settings.mcp_url, settings.mcp_url.rstrip("/")
+    spelled = (url, bare, f"{bare}/") if urlsplit(bare).path else (url,)
+    return {
+        urlsplit(spelling).path or "/": Resource(spelling, url, servers, scopes) for spelling in dict.fromkeys(spelled)
+    }
 
 
 def _web_origins(settings: HttpService) -> list[str]:

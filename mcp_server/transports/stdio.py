@@ -8,9 +8,10 @@ from typing import Any
 from mcp.server.context import ServerRequestContext
 from mcp.server.stdio import stdio_server
 
+from core.policy.errors import DomainError, NotAuthenticated
 from mcp_server.app import build_server
 from mcp_server.auth.browser import show
-from mcp_server.auth.caller import Caller, FindCaller
+from mcp_server.auth.caller import Caller, FindCaller, Refuse
 from mcp_server.auth.login import Login
 from mcp_server.auth.token_store import TokenStore
 from mcp_server.auth.verifier import Verifier
@@ -42,7 +43,7 @@ async def _backend(settings: Endpoint) -> AsyncIterator[Backend]:
     try:
         if isinstance(settings, Exchange):
             async with Database.of(settings) as database:
-                yield Direct(database, caller_of(login, Verifier.of(settings)))
+                yield Direct(database, *door_of(login, Verifier.of(settings)))
         else:
             async with Forward(settings.mcp_url, login) as forward:
                 yield forward
@@ -51,18 +52,20 @@ async def _backend(settings: Endpoint) -> AsyncIterator[Backend]:
         await login.aclose()
 
 
-def caller_of(login: Login, verifier: Verifier) -> FindCaller:
-    """The person who is logged in on this machine, by their ID token."""
+def door_of(login: Login, verifier: Verifier) -> tuple[FindCaller, Refuse]:
+    """The person who is logged in on this machine, by their ID token; a token that is refused is renewed."""
+    given: dict[str, str] = {}
     refused = ""
 
     async def find(_: ServerRequestContext[Any]) -> Caller:
         token = await login.id_token(refused)
         signed = await verifier.verify_id_token(token)
+        given[signed.token_key] = token
+        return Caller(signed.principal, "stdio", signed.issuer, signed.expires)
 
-        def lapse(_: str) -> None:
-            nonlocal refused
-            refused = token
+    def refuse(_: ServerRequestContext[Any], caller: Caller, error: DomainError) -> None:
+        nonlocal refused
+        if isinstance(error, NotAuthenticated):
+            refused = given.pop(caller.principal.token_key, refused)
 
-        return Caller(signed.principal, "stdio", lapse)
-
-    return find
+    return find, refuse

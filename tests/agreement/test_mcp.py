@@ -33,7 +33,7 @@ def log_in(rows: Rows) -> list[Principal]:
 def _log_in(user: User, narrowing: Narrowing | None) -> Principal:
     token_key = hashlib.sha256(token_of(user, scope="mcp", narrowing=narrowing).encode()).hexdigest()
     claims = claims_of(user, narrowing and narrowing.pk)
-    return principal_from({"sub": str(user.pk), **claims}, token_key=token_key)
+    return principal_from({"sub": str(user.pk), "scope": "mcp", **claims}, token_key=token_key)
 
 
 class Asking:
@@ -53,7 +53,7 @@ class Asking:
         return result.structured_content
 
     async def _caller(self, _context: object) -> Caller:
-        return Caller(self.principal, "127.0.0.1", lambda _sentence: None)
+        return Caller(self.principal, "127.0.0.1")
 
 
 def positions(rows, ids):

@@ -74,10 +74,10 @@ def ask(study: Study, mcp_database_url: str) -> Callable[..., Awaitable[dict[str
     user = MembershipFactory(organization=study.organization).practitioner.user
     hour = timezone.now() + timedelta(hours=1)
     token = AccessToken.objects.create(user=user, token="of the viewer", expires=hour, scope="mcp")
-    principal = principal_from({"sub": str(user.pk), **claims_of(user)}, token_key=token.token_checksum)
+    principal = principal_from({"sub": str(user.pk), "scope": "mcp", **claims_of(user)}, token_key=token.token_checksum)
 
     async def caller(_context: object) -> Caller:
-        return Caller(principal, "127.0.0.1", lambda _sentence: None)
+        return Caller(principal, "127.0.0.1")
 
     async def ask(**arguments: Any) -> dict[str, Any]:
         async with Database(mcp_database_url, size=1, wait=5, statement_timeout=30) as database:

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -11,14 +12,16 @@ from mcp_server.settings import HttpService
 from tests import tokens
 
 
-class Issuer(ThreadingHTTPServer):
+class KeyServer(ThreadingHTTPServer):
     """Serves a key set, counts who asks for it, and can be told to fail."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answers)
         self.keys = tokens.jwks()
+        self.body: bytes | None = None
         self.status = 200
         self.asked = 0
+        self.paths: set[str] = set()
 
     @property
     def jwks_url(self) -> str:
@@ -26,11 +29,12 @@ class Issuer(ThreadingHTTPServer):
 
 
 class _Answers(BaseHTTPRequestHandler):
-    server: Issuer
+    server: KeyServer
 
     def do_GET(self) -> None:
         self.server.asked += 1
-        body = json.dumps(self.server.keys).encode()
+        self.server.paths.add(self.path)
+        body = json.dumps(self.server.keys).encode() if self.server.body is None else self.server.body
         self.send_response(self.server.status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -41,18 +45,26 @@ class _Answers(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def issuer() -> Iterator[Issuer]:
-    with Issuer() as server:
+@contextmanager
+def serving() -> Iterator[KeyServer]:
+    with KeyServer() as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @pytest.fixture
-def settings_without_database(issuer: Issuer) -> HttpService:
+def issuer() -> Iterator[KeyServer]:
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture
+def settings_without_database(issuer: KeyServer) -> HttpService:
     """For what is decided before the database is asked."""
     return HttpService(
         database_url="postgresql://nobody@127.0.0.1:1/nowhere",

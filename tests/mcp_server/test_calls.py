@@ -6,6 +6,7 @@ import logging
 
 import asyncpg
 import pytest
+from mcp import MCPError
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
 from core.models import User
@@ -163,15 +164,25 @@ async def test_a_truncated_claim_narrows_nothing(settings: HttpService, truncate
     assert count.structured_content["total"] == 2  # type: ignore[index]
 
 
-async def test_while_the_database_is_away_a_call_says_so_and_the_service_stays_alive(
+async def test_while_the_database_is_away_a_call_is_answered_503_and_the_service_stays_alive(
     settings_without_database: HttpService,
 ) -> None:
+    token = tokens.access_token()
     async with served(settings_without_database) as http:
-        response = await called(http, "get_study_count", token=tokens.access_token())
+        first = await called(http, "get_study_count", token=token)
+        with_a_token_in_mind = await called(http, "get_study_count", token=token)
         health = await http.get("http://localhost:8001/healthz")
-    assert response.json()["result"]["isError"]
-    assert "database does not answer" in response.json()["result"]["content"][0]["text"]
+    for response in (first, with_a_token_in_mind):
+        assert response.status_code == 503
+        assert response.headers["Retry-After"] == "5"
+        assert "database does not answer" in response.json()["error_description"]
     assert health.status_code == 200
+
+
+async def test_a_client_shows_the_sentence_while_the_database_is_away(settings_without_database: HttpService) -> None:
+    async with served(settings_without_database) as http, asking(http, tokens.access_token()) as client:
+        with pytest.raises(MCPError, match="database does not answer"):
+            await client.call_tool("get_study_count", {})
 
 
 async def test_a_question_that_takes_too_long_is_told_and_recorded(settings: HttpService, token: str) -> None:
@@ -186,7 +197,7 @@ async def test_a_question_that_takes_too_long_is_told_and_recorded(settings: Htt
 
 async def test_a_cancelled_call_is_recorded(settings: HttpService, token: str) -> None:
     signed = await Verifier.of(settings).verify(token)
-    caller = Caller(signed.principal, "here", lambda _: None)
+    caller = Caller(signed.principal, "here")
     async with Database.of(settings) as database, owner_of(settings) as owner:
         await owner.execute("BEGIN; LOCK TABLE core_study IN ACCESS EXCLUSIVE MODE")
         under_way = asyncio.create_task(Call(database, caller, TOOLS["get_study_count"]).answer({}))

@@ -7,7 +7,7 @@ import pytest
 
 from mcp_server.settings import HttpService
 from tests import tokens
-from tests.mcp_server.conftest import Issuer
+from tests.mcp_server.conftest import KeyServer
 from tests.mcp_server.service import called, served
 
 ORIGIN = "http://localhost:8001"
@@ -70,7 +70,7 @@ async def test_spaces_around_a_token_do_no_harm(settings_without_database: HttpS
 
 
 async def test_nobody_is_let_in_while_the_keys_cannot_be_had(
-    settings_without_database: HttpService, issuer: Issuer
+    settings_without_database: HttpService, issuer: KeyServer
 ) -> None:
     issuer.status = 500
     async with served(settings_without_database) as http:

@@ -4,7 +4,17 @@ import pytest
 
 from mcp_server.settings import Endpoint, Exchange, HttpService, load
 
-VARIABLES = ("MCP_PORT", "MCP_HOST", "JHE_MCP_URL", "JHE_BASE_URL", "MCP_DATABASE_URL", "MCP_JWKS_URL", "MCP_POOL_SIZE")
+VARIABLES = (
+    "MCP_ISSUERS_FILE",
+    "MCP_TRUSTED_CLIENT_IDS",
+    "MCP_PORT",
+    "MCP_HOST",
+    "JHE_MCP_URL",
+    "JHE_BASE_URL",
+    "MCP_DATABASE_URL",
+    "MCP_JWKS_URL",
+    "MCP_POOL_SIZE",
+)
 DATABASE = "postgresql://jhe_mcp@/postgres"
 
 
@@ -26,9 +36,11 @@ def test_a_laptop_needs_to_know_nothing_but_the_endpoint(monkeypatch: pytest.Mon
 def test_the_keys_are_below_the_issuer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MCP_DATABASE_URL", DATABASE)
     monkeypatch.setenv("JHE_BASE_URL", "https://jhe.example.org")
-    assert load(Exchange).jwks_url == "https://jhe.example.org/o/.well-known/jwks.json"
+    [issuer] = load(Exchange).issuers
+    assert issuer.jwks_url == "https://jhe.example.org/o/.well-known/jwks.json"
     monkeypatch.setenv("MCP_JWKS_URL", "http://internal:8000/keys")
-    assert load(Exchange).jwks_url == "http://internal:8000/keys"
+    [issuer] = load(Exchange).issuers
+    assert issuer.jwks_url == "http://internal:8000/keys"
 
 
 def test_trusted_clients_are_separated_by_commas_or_spaces(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.utils import timezone
@@ -14,7 +15,8 @@ from mcp import Client
 from oauth2_provider.models import AccessToken, Application, IDToken
 
 from core.actions.clients import register_stdio_client
-from core.models import User
+from core.actions.narrowings import narrow
+from core.models import ClientConsent, ConsentedToken, Narrowing, User
 from mcp_server.app import build_server
 from mcp_server.auth.login import Login
 from mcp_server.auth.token_store import TokenStore
@@ -22,7 +24,7 @@ from mcp_server.auth.verifier import Verifier
 from mcp_server.backends.direct import Direct
 from mcp_server.database import Database
 from mcp_server.settings import HttpService
-from mcp_server.transports.stdio import caller_of
+from mcp_server.transports.stdio import door_of
 from tests import tokens
 from tests.factories import MembershipFactory, StudyFactory
 from tests.mcp_server.trail import owner_of, trail
@@ -65,6 +67,35 @@ def next_id_token(user: User) -> str:
 
 
 @pytest.fixture
+def narrowed_id_token(user: User) -> str:
+    """Of somebody with two studies who chose one of them on the consent page."""
+    chosen = StudyFactory(name="The one", organization=user.practitioner.organizations.get())
+    narrowing = narrow(user, studies=[chosen.pk])
+    assert narrowing is not None
+    id_token = standing_id_token(user, narrowing=narrowing.pk)
+    consented_to(id_token, narrowing)
+    return id_token
+
+
+@pytest.fixture
+def id_token_that_hides_its_narrowing(user: User) -> str:
+    """The issuer remembers what the person chose, and the token does not say it."""
+    narrowing = narrow(user, studies=[])
+    assert narrowing is not None
+    id_token = standing_id_token(user)
+    consented_to(id_token, narrowing)
+    return id_token
+
+
+def consented_to(id_token: str, narrowing: Narrowing) -> None:
+    token = AccessToken.objects.get(token=_row_of(id_token))
+    consent = ClientConsent.objects.create(
+        user=token.user, application=token.application, family=uuid4(), scope=token.scope, narrowing=narrowing
+    )
+    ConsentedToken.objects.create(access_token=token, consent=consent)
+
+
+@pytest.fixture
 def id_token_without_mcp(user: User) -> str:
     """It says that MCP was granted, and the issuer remembers that it was not."""
     return standing_id_token(user, granted="openid profile")
@@ -83,7 +114,7 @@ async def started(settings: HttpService, store: TokenStore) -> AsyncIterator[Cli
 
     login = Login.at_issuer("http://127.0.0.1:1", store, show)
     async with Database.of(settings) as database:
-        server = build_server(Direct(database, caller_of(login, Verifier.of(settings))))
+        server = build_server(Direct(database, *door_of(login, Verifier.of(settings))))
         async with Client(server) as client:
             yield client
     await login.aclose()
@@ -102,6 +133,24 @@ async def test_the_person_who_is_logged_in_is_the_one_who_asks(
     assert answer.structured_content["total"] == 1  # type: ignore[index]
     [row] = await trail(settings)
     assert (row["user_id"], row["client_id"], row["source"]) == (user.pk, tokens.STDIO_CLIENT, "stdio")
+
+
+async def test_a_login_that_was_narrowed_sees_what_is_left(
+    settings: HttpService, store: TokenStore, narrowed_id_token: str
+) -> None:
+    keep(store, narrowed_id_token)
+    async with started(settings, store) as client:
+        answer = await client.call_tool("list_studies", {})
+    assert [study["name"] for study in answer.structured_content["studies"]] == ["The one"]  # type: ignore[index]
+
+
+async def test_a_login_that_hides_what_it_was_narrowed_to_answers_nothing(
+    settings: HttpService, store: TokenStore, id_token_that_hides_its_narrowing: str
+) -> None:
+    keep(store, id_token_that_hides_its_narrowing)
+    async with started(settings, store) as client:
+        answer = await client.call_tool("list_studies", {})
+    assert answer.is_error
 
 
 async def test_an_access_token_in_the_place_of_an_id_token_is_refused(

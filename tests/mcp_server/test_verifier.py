@@ -11,11 +11,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import RSAAlgorithm
 
 from core.policy.errors import NotAuthenticated, Unavailable
-from mcp_server.auth.keys import Keys
-from mcp_server.auth.verifier import MAX_CHARACTERS, Verifier
+from mcp_server.auth.issuers import Issuer
+from mcp_server.auth.verifier import MAX_CHARACTERS, IssuerVerifier, Verifier
 from mcp_server.settings import HttpService
 from tests import tokens
-from tests.mcp_server.conftest import Issuer
+from tests.mcp_server.conftest import KeyServer
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ async def test_an_id_token_of_the_trusted_client_is_accepted_and_found_by_its_jt
 
 
 async def test_a_verified_token_is_not_verified_again_and_no_key_is_asked_for(
-    verifier: Verifier, issuer: Issuer
+    verifier: Verifier, issuer: KeyServer
 ) -> None:
     token = tokens.access_token()
     first = await verifier.verify(token)
@@ -124,13 +124,13 @@ async def test_an_access_token_that_calls_itself_an_id_token_is_refused(verifier
     assert await refusal(verifier, token) == "The token is meant for another resource."
 
 
-async def test_an_unsigned_token_is_refused(verifier: Verifier, issuer: Issuer) -> None:
+async def test_an_unsigned_token_is_refused(verifier: Verifier, issuer: KeyServer) -> None:
     for alg in ("none", "None", "NONE"):
         assert await refusal(verifier, _unsigned(alg)) == "Tokens must be signed with RS256 or ES256."
     assert issuer.asked == 0
 
 
-async def test_a_public_key_used_as_a_shared_secret_signs_nothing(verifier: Verifier, issuer: Issuer) -> None:
+async def test_a_public_key_used_as_a_shared_secret_signs_nothing(verifier: Verifier, issuer: KeyServer) -> None:
     public = tokens.rsa_key().public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     token = _hmac(public)
     assert await refusal(verifier, token) == "Tokens must be signed with RS256 or ES256."
@@ -139,7 +139,7 @@ async def test_a_public_key_used_as_a_shared_secret_signs_nothing(verifier: Veri
 
 @pytest.mark.parametrize("alg", ["HS256", "RS384", "PS256", "ES384"])
 async def test_an_algorithm_that_is_not_allowed_is_refused_before_any_key_is_asked_for(
-    verifier: Verifier, issuer: Issuer, alg: str
+    verifier: Verifier, issuer: KeyServer, alg: str
 ) -> None:
     _, payload, signature = tokens.access_token().split(".")
     changed = _encoded({"alg": alg, "typ": "at+jwt", "kid": tokens.KID})
@@ -170,13 +170,13 @@ async def test_a_key_id_is_looked_up_and_nothing_else(verifier: Verifier, kid: s
     assert await refusal(verifier, token) == "The token is signed with a key that the issuer does not have."
 
 
-async def test_a_token_without_a_key_id_is_refused(verifier: Verifier, issuer: Issuer) -> None:
+async def test_a_token_without_a_key_id_is_refused(verifier: Verifier, issuer: KeyServer) -> None:
     token = tokens.signed(tokens.access_claims(), kid=None)
     assert await refusal(verifier, token) == "The token does not name its key (kid)."
     assert issuer.asked == 0
 
 
-async def test_keys_that_a_token_brings_along_are_ignored(verifier: Verifier, issuer: Issuer) -> None:
+async def test_keys_that_a_token_brings_along_are_ignored(verifier: Verifier, issuer: KeyServer) -> None:
     own = tokens.rsa_key("somebody else")
     brought = {
         "jku": "http://127.0.0.1:1/jwks.json",
@@ -188,7 +188,7 @@ async def test_keys_that_a_token_brings_along_are_ignored(verifier: Verifier, is
     assert issuer.asked == 1
 
 
-async def test_a_token_that_is_too_long_is_refused_unread(verifier: Verifier, issuer: Issuer) -> None:
+async def test_a_token_that_is_too_long_is_refused_unread(verifier: Verifier, issuer: KeyServer) -> None:
     assert await refusal(verifier, tokens.access_token(padding="x" * MAX_CHARACTERS)) == "The token is too long."
     assert issuer.asked == 0
 
@@ -217,27 +217,27 @@ async def test_claims_that_are_not_this_exchanges_make_nobody(verifier: Verifier
         _ = signed.principal
 
 
-async def test_a_new_key_of_the_issuer_is_found(settings_without_database: HttpService, issuer: Issuer) -> None:
+async def test_a_new_key_of_the_issuer_is_found(settings_without_database: HttpService, issuer: KeyServer) -> None:
     issuer.keys = tokens.jwks(rsa_kid="next-key")
     verifier = Verifier.of(settings_without_database)
     assert await verifier.verify(tokens.signed(tokens.access_claims(), kid="next-key"))
 
 
-async def test_unknown_key_ids_do_not_hammer_the_issuer(verifier: Verifier, issuer: Issuer) -> None:
+async def test_unknown_key_ids_do_not_hammer_the_issuer(verifier: Verifier, issuer: KeyServer) -> None:
     for number in range(20):
         await refusal(verifier, tokens.signed(tokens.access_claims(), kid=f"guess-{number}"))
     assert issuer.asked == 1
 
 
 @pytest.mark.parametrize("keys", [{}, {"keys": []}, [], {"keys": [{"kty": "oct", "k": "c2VjcmV0", "kid": tokens.KID}]}])
-async def test_a_key_set_that_cannot_be_read_lets_nobody_in(verifier: Verifier, issuer: Issuer, keys: Any) -> None:
+async def test_a_key_set_that_cannot_be_read_lets_nobody_in(verifier: Verifier, issuer: KeyServer, keys: Any) -> None:
     issuer.keys = keys
     with pytest.raises((Unavailable, NotAuthenticated)):
         await verifier.verify(tokens.access_token())
 
 
 async def test_an_issuer_that_does_not_answer_lets_nobody_in_and_is_left_alone(
-    verifier: Verifier, issuer: Issuer
+    verifier: Verifier, issuer: KeyServer
 ) -> None:
     issuer.status = 500
     for _ in range(5):
@@ -247,7 +247,7 @@ async def test_an_issuer_that_does_not_answer_lets_nobody_in_and_is_left_alone(
 
 
 async def test_while_the_issuer_is_left_alone_the_keys_at_hand_still_count(
-    settings_without_database: HttpService, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+    settings_without_database: HttpService, issuer: KeyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mcp_server.auth.keys._COOLDOWN_SECONDS", 0)
     verifier = Verifier.of(settings_without_database)
@@ -259,15 +259,14 @@ async def test_while_the_issuer_is_left_alone_the_keys_at_hand_still_count(
 
 
 async def test_an_issuer_that_cannot_be_reached_lets_nobody_in() -> None:
-    verifier = Verifier(
-        Keys("http://127.0.0.1:1/jwks.json"), issuer=tokens.ISSUER, resource=tokens.RESOURCE, trusted_client_ids=set()
-    )
+    away = Issuer(issuer=tokens.ISSUER, jwks_url="http://127.0.0.1:1/jwks.json")
+    verifier = Verifier(IssuerVerifier(away), resource=tokens.RESOURCE)
     with pytest.raises(Unavailable):
         await verifier.verify(tokens.access_token())
 
 
 async def test_the_cache_of_verified_tokens_is_bounded(
-    verifier: Verifier, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+    verifier: Verifier, issuer: KeyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mcp_server.auth.verifier.MAX_CACHED", 2)
     for user_id in (10001, 10002, 10003):

@@ -28,7 +28,9 @@ class Person:
         token = AccessToken.objects.create(
             user=user, token=f"token of {user.pk}", expires=timezone.now() + timedelta(hours=1), scope="mcp"
         )
-        self.principal = principal_from({"sub": str(user.pk), **claims_of(user)}, token_key=token.token_checksum)
+        self.principal = principal_from(
+            {"sub": str(user.pk), "scope": "mcp", **claims_of(user)}, token_key=token.token_checksum
+        )
 
     def call(self, tool: str, **arguments: Any) -> CallToolResult:
         result: CallToolResult = self.run(self.backend.call(TOOLS[tool], arguments, None))  # type: ignore[arg-type]
@@ -60,7 +62,7 @@ class Person:
             yield page
 
     async def _caller(self, _context: object) -> Caller:
-        return Caller(self.principal, "192.0.2.7", lambda _sentence: None)
+        return Caller(self.principal, "192.0.2.7")
 
 
 @pytest.fixture
