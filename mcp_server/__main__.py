@@ -1,27 +1,19 @@
-"""The command line: python -m mcp_server http | stdio | login | logout | whoami"""
+"""The command line: python -m mcp_server http | stdio | login | logout | whoami | profiles"""
 
 import argparse
 import asyncio
-import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from typing import TypeAlias
 
 from core.policy.errors import DomainError
 from mcp_server import logs
-from mcp_server.settings import Endpoint, Exchange, HttpService, load
 
 Command = Callable[[argparse.Namespace], None]
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser("python -m mcp_server", description="The MCP server of JupyterHealth Exchange.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _command(commands, "http", "serve Streamable HTTP", _http)
-    _command(commands, "stdio", "serve a host that starts this program, such as Claude Desktop", _stdio)
-    _command(commands, "login", "log in, in the browser", _login)
-    _command(commands, "logout", "forget the login, here and at the exchange", _logout)
-    _command(commands, "whoami", "who is logged in", _whoami)
-    chosen = parser.parse_args()
+    chosen = _parser().parse_args()
     logs.configure()
     try:
         chosen.run(chosen)
@@ -31,14 +23,40 @@ def main() -> None:
         raise SystemExit(130) from None
 
 
-def _command(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, help_: str, run: Command
-) -> None:
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m mcp_server", description="The MCP server of JupyterHealth Exchange.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _command(commands, "http", "serve Streamable HTTP", _http)
+    stdio = _command(commands, "stdio", "serve a host that starts this program, such as Claude Desktop", _stdio)
+    login = _command(commands, "login", "log in, in the browser", _person("login"))
+    logout = _command(commands, "logout", "forget the login, here and at the exchange", _person("logout"))
+    whoami = _command(
+        commands, "whoami", "who is logged in, where, until when, and for which studies", _person("whoami")
+    )
+    profiles = _command(commands, "profiles", "list the exchanges that there are logins for", _person("profiles"))
+    for command in (stdio, login, logout, whoami):
+        _where(command)
+    for command in (stdio, login):
+        command.add_argument(
+            "--device",
+            action="store_true",
+            help="log in on another device, with a code (for machines without a browser)",
+        )
+    logout.add_argument("--all", action="store_true", help="forget every login on this machine")
+    for command in (whoami, profiles):
+        command.add_argument("-o", "--output", choices=("text", "json"), default="text", help="how to print it")
+    return parser
+
+
+def _command(commands: Commands, name: str, help_: str, run: Command) -> argparse.ArgumentParser:
     command = commands.add_parser(name, help=help_, description=f"{help_[0].upper()}{help_[1:]}.")
-    command.set_defaults(run=run)
-    if name == "http":
-        return
+    command.set_defaults(run=run, run_as=name)
+    return command
+
+
+def _where(command: argparse.ArgumentParser) -> None:
     command.add_argument("--url", metavar="URL", help="the MCP endpoint of the exchange (default: $JHE_MCP_URL)")
+    command.add_argument("--profile", metavar="NAME", help="a name for an exchange and a login (default: $JHE_PROFILE)")
     command.add_argument(
         "--database-url",
         metavar="URL",
@@ -47,50 +65,27 @@ def _command(
 
 
 def _http(_: argparse.Namespace) -> None:
+    from mcp_server.settings import HttpService, load
     from mcp_server.transports.http import serve
 
     serve(load(HttpService))
 
 
 def _stdio(chosen: argparse.Namespace) -> None:
+    from mcp_server.machine import Machine
     from mcp_server.transports.stdio import serve
 
-    asyncio.run(serve(_settings(chosen)))
+    machine = Machine.of(chosen)
+    asyncio.run(serve(machine.settings, machine.tokens(on_another_device=chosen.device)))
 
 
-def _login(chosen: argparse.Namespace) -> None:
-    from mcp_server.transports.stdio import login_for
+def _person(name: str) -> Command:
+    def run(chosen: argparse.Namespace) -> None:
+        from mcp_server import commands  # what the other commands need is not loaded
 
-    asyncio.run(login_for(_settings(chosen)).authorize())
-    _whoami(chosen)
+        asyncio.run(getattr(commands, name)(chosen))
 
-
-def _logout(chosen: argparse.Namespace) -> None:
-    from mcp_server.transports.stdio import login_for
-
-    was_there = asyncio.run(login_for(_settings(chosen)).forget())
-    _say("Logged out." if was_there else "Nobody was logged in.")
-
-
-def _whoami(chosen: argparse.Namespace) -> None:
-    from mcp_server.transports.stdio import login_for
-
-    person = asyncio.run(login_for(_settings(chosen)).person())
-    if person is None:
-        raise SystemExit("Nobody is logged in: python -m mcp_server login")
-    until = datetime.fromtimestamp(person["exp"], UTC).isoformat(sep=" ", timespec="minutes")
-    who = person.get("email") or f"user {person['sub']}"
-    _say(f"{who} ({person['user_type']}) at {person['iss']}, until {until}, renewed by itself.")
-
-
-def _settings(chosen: argparse.Namespace) -> Endpoint:
-    if chosen.database_url:
-        return load(Exchange, given_url=chosen.url, database_url=chosen.database_url)
-    return load(Endpoint, given_url=chosen.url)
-
-
-def _say(sentence: str) -> None:
-    sys.stdout.write(f"{sentence}\n")
+    return run
 
 
 if __name__ == "__main__":

@@ -3,27 +3,39 @@
 import asyncio
 import secrets
 import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotInTime
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
-PATH = "/callback"
+from core.policy.errors import DomainError
+from mcp_server.auth import pages
 
-_RECEIVED = "You can close this window: the program that opened it tells how the login went."
-_FOREIGN = "This is not the answer to the login that is under way."
+PATH = "/callback"
+_PAGE_SECONDS = 60
+"""How long the browser's page waits to be told how the login went: longer than both requests that this takes."""
 
 
 class Callback:
     """`async with Callback(state) as callback:` send the browser off with `redirect_uri`, then `await answer()`.
 
-    An answer with another state (RFC 6749 §10.12) is refused, and the wait goes on.
+    The browser gets its page when the block ends, so that the page tells the truth: that the login is kept, or the
+    DomainError that ended the block. An answer with another state (RFC 6749 §10.12) is refused, and the wait goes on.
     """
 
     def __init__(self, state: str) -> None:
-        self._answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(state, self._deliver))
-        self.redirect_uri = f"http://127.0.0.1:{self._server.server_port}{PATH}"
+        self._state = state
+        self._loop = asyncio.get_running_loop()
+        self._answer: asyncio.Future[str] = self._loop.create_future()
+        self._page: Future[pages.Page] = Future()
+        self._shown = threading.Event()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self._respond))
+        self._host = f"127.0.0.1:{self._server.server_port}"
+        self.redirect_uri = f"http://{self._host}{PATH}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
 
     async def __aenter__(self) -> Self:
@@ -33,9 +45,15 @@ class Callback:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is None:
+            self._page.set_result(pages.LOGGED_IN)
+        else:
+            self._page.set_result(pages.failed(str(error) if isinstance(error, DomainError) else "It was given up."))
         await asyncio.to_thread(self._stop)  # to its end, also when nobody waits for that any more
 
     def _stop(self) -> None:
+        if self._answer.done() and not self._answer.cancelled():
+            self._shown.wait(5)
         self._server.shutdown()
         self._server.server_close()
 
@@ -43,36 +61,40 @@ class Callback:
         """The URL that the browser was sent to, with the authorization response in its query."""
         return await self._answer
 
-    def _deliver(self, target: str) -> None:
-        url = self.redirect_uri.removesuffix(PATH) + target
-        self._answer.get_loop().call_soon_threadsafe(self._settle, url)
+    def _respond(self, host: str, target: str, send: Callable[[pages.Page], None]) -> None:
+        """In a thread of the server's."""
+        parts = urlsplit(target)
+        if host != self._host:  # a name that resolves to this machine: another site's page asks (DNS rebinding)
+            send(pages.NOT_HERE)
+        elif parts.path != PATH:
+            send(pages.NOTHING)
+        elif not secrets.compare_digest(parse_qs(parts.query).get("state", [""])[0].encode(), self._state.encode()):
+            send(pages.FOREIGN)
+        else:
+            self._loop.call_soon_threadsafe(self._settle, f"http://{self._host}{target}")
+            with suppress(NotInTime):
+                send(self._page.result(_PAGE_SECONDS))
+            self._shown.set()
 
     def _settle(self, url: str) -> None:
         if not self._answer.done():
             self._answer.set_result(url)
 
 
-def _handler(state: str, deliver: Any) -> type[BaseHTTPRequestHandler]:
+def _handler(respond: Callable[[str, str, Callable[[pages.Page], None]], None]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            parts = urlsplit(self.path)
-            if parts.path != PATH:
-                self._say(404, "There is nothing here.")
-                return
-            query = parse_qs(parts.query)
-            if not secrets.compare_digest(query.get("state", [""])[0].encode(), state.encode()):
-                self._say(400, _FOREIGN)
-                return
-            self._say(200, _RECEIVED)  # whether the answer is good is checked when it has been delivered
-            deliver(self.path)
+        server_version = "jupyterhealth"
+        sys_version = ""
 
-        def _say(self, status: int, sentence: str) -> None:
-            body = sentence.encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "text/plain; charset=utf-8")
-            self.send_header("Content-Length", str(len(body)))
-            self.send_header("Cache-Control", "no-store")
-            self.send_header("Referrer-Policy", "no-referrer")
+        def do_GET(self) -> None:
+            with suppress(ConnectionError):  # the person has closed the window
+                respond(self.headers.get("Host", ""), self.path, self._send)
+
+        def _send(self, page: pages.Page) -> None:
+            body = page.html.encode()
+            self.send_response(page.status)
+            for name, value in (*pages.HEADERS, ("Content-Length", str(len(body)))):
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
 

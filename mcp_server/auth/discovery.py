@@ -20,9 +20,10 @@ DocumentT = TypeVar("DocumentT", bound=BaseModel)
 
 
 class AuthorizationServer(OAuthMetadata):
-    """What an issuer says about itself: RFC 8414, and the key set that OpenID Connect Discovery adds."""
+    """What an issuer says about itself: RFC 8414, the key set of OpenID Connect Discovery, RFC 8628 §4."""
 
     jwks_uri: AnyHttpUrl
+    device_authorization_endpoint: AnyHttpUrl | None = None
 
 
 async def issuer_of(http: httpx2.AsyncClient, mcp_url: str) -> str:
@@ -31,7 +32,7 @@ async def issuer_of(http: httpx2.AsyncClient, mcp_url: str) -> str:
     urls = build_protected_resource_metadata_discovery_urls(None, mcp_url)
     resource = await _document(http, urls, ProtectedResourceMetadata)
     if str(resource.resource) != mcp_url:  # RFC 9728 §3.3
-        raise InvalidInput(f"JHE_MCP_URL is {mcp_url}, but that endpoint calls itself {resource.resource}: use that.")
+        raise InvalidInput(f"You gave {mcp_url}, but that endpoint calls itself {resource.resource}: use that.")
     return str(resource.authorization_servers[0])
 
 
@@ -44,9 +45,31 @@ async def server_of(http: httpx2.AsyncClient, issuer: str) -> AuthorizationServe
         validate_metadata_issuer(server, issuer)
     except OAuthFlowError as error:
         raise InvalidInput(f"{issuer} calls itself {server.issuer}: its administrator must correct that.") from error
-    for url in (server.authorization_endpoint, server.token_endpoint, server.jwks_uri):
-        _only_encrypted(str(url))
+    for url in _endpoints(server):
+        check_is_issuers(url, issuer)
     return server
+
+
+def check_is_issuers(url: AnyHttpUrl, issuer: str) -> None:
+    """An exchange is one place: codes, tokens and people go nowhere else. Raises InvalidInput."""
+    if _origin(str(url)) != _origin(issuer):
+        raise InvalidInput(f"{issuer} sends logins to another place, {url.host}: its administrator must correct that.")
+
+
+def _endpoints(server: AuthorizationServer) -> list[AnyHttpUrl]:
+    given = (
+        server.authorization_endpoint,
+        server.token_endpoint,
+        server.jwks_uri,
+        server.revocation_endpoint,
+        server.device_authorization_endpoint,
+    )
+    return [url for url in given if url is not None]
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
 
 
 async def _document(http: httpx2.AsyncClient, urls: list[str], shape: type[DocumentT]) -> DocumentT:

@@ -17,9 +17,9 @@ from mcp_types import (
 )
 from mcp_types.version import LATEST_MODERN_VERSION
 
-from core.policy.errors import DomainError, Unavailable
+from core.policy.errors import DomainError, InvalidInput, Unavailable
 from mcp_server import errors
-from mcp_server.auth.login import Login
+from mcp_server.auth.login import AccessTokens
 from mcp_server.tool import Tool
 
 _IN_WORDS = -32050
@@ -30,9 +30,9 @@ _TIMEOUT = httpx2.Timeout(15, read=120)
 class Forward:
     """The backend of a server that has a login instead of a database. Connections are kept between calls."""
 
-    def __init__(self, mcp_url: str, login: Login) -> None:
+    def __init__(self, mcp_url: str, login: AccessTokens) -> None:
         self._mcp_url = mcp_url
-        self._http = httpx2.AsyncClient(transport=_Gateway(login), timeout=_TIMEOUT)
+        self._http = httpx2.AsyncClient(transport=_Gateway(mcp_url, login), timeout=_TIMEOUT)
 
     async def __aenter__(self) -> Self:
         await self._http.__aenter__()
@@ -64,9 +64,13 @@ class Forward:
 
 
 class _Gateway(httpx2.AsyncBaseTransport):
-    """Adds the token, and renews it when it is refused. What cannot be helped becomes an error that says what to do."""
+    """Adds the token, for the one address that it is for, and renews it when it is refused.
 
-    def __init__(self, login: Login) -> None:
+    What cannot be helped becomes an error that says what to do.
+    """
+
+    def __init__(self, mcp_url: str, login: AccessTokens) -> None:
+        self._url = httpx2.URL(mcp_url)
         self._login = login
         self._transport = httpx2.AsyncHTTPTransport()
 
@@ -82,12 +86,19 @@ class _Gateway(httpx2.AsyncBaseTransport):
         await self._transport.aclose()
 
     async def _with_token(self, request: httpx2.Request) -> httpx2.Response:
+        if request.url != self._url:
+            raise InvalidInput("The token of one exchange is not sent to another address.")
         token = await self._login.access_token()
         response = await self._send(request, token)
         if response.status_code == httpx2.codes.UNAUTHORIZED:
             await response.aclose()
             response = await self._send(request, await self._login.access_token(refused=token))
-        if response.status_code in (401, 403, 429, 500, 502, 503, 504):
+        if response.is_redirect:  # a token goes where the person said, and nowhere else
+            await response.aclose()
+            raise InvalidInput(
+                "The exchange says that it has moved: ask its administrator for its address, and log in."
+            )
+        if response.status_code in (401, 403, 429) or response.is_server_error:
             await response.aread()
             await response.aclose()
             raise Unavailable(_reason(response))

@@ -19,7 +19,7 @@ from demo.services import ROOT, Exchange
 _URL = re.compile(r"Log in here: (\S+)")
 
 
-def environment(exchange: Exchange, home: Path) -> dict[str, str]:
+def environment(exchange: Exchange, home: Path, **variables: str) -> dict[str, str]:
     """What the process finds. Nothing that tells of the exchange but the URL of its MCP endpoint."""
     return {
         "PATH": os.environ["PATH"],
@@ -29,16 +29,20 @@ def environment(exchange: Exchange, home: Path) -> dict[str, str]:
         "PYTHONWARNINGS": "error",
         "JHE_MCP_URL": exchange.mcp_url,
         "JHE_BASE_URL": exchange.web_url,
+        "JHE_LOGIN_WAIT": "1",
+        **variables,
     }
 
 
 @asynccontextmanager
-async def started(exchange: Exchange, home: Path, *arguments: str, mode: str = "auto") -> AsyncIterator[Client]:
+async def started(
+    exchange: Exchange, home: Path, *arguments: str, mode: str = "auto", **variables: str
+) -> AsyncIterator[Client]:
     """The SDK's client on a stdio server. What the server writes to stderr is in `home/stderr`."""
     server = StdioServerParameters(
         command=sys.executable,
         args=["-m", "mcp_server", "stdio", *arguments],
-        env=environment(exchange, home),
+        env=environment(exchange, home, **variables),
         cwd=ROOT,
     )
     with (home / "stderr").open("w") as stderr:

@@ -1,6 +1,7 @@
 """stdio as Claude Desktop starts it, against a whole exchange: login in the browser, both backends, one answer."""
 
 import json
+import re
 import stat
 import subprocess
 import sys
@@ -9,7 +10,9 @@ from typing import Any
 
 import anyio
 import pytest
+from mcp import Client
 
+from core.policy.mcp_tokens import new_token
 from demo.person import Person
 from demo.services import ROOT, Exchange
 from demo.welcome import PASSWORD
@@ -30,16 +33,21 @@ async def log_in(exchange: Exchange, home: Path, *arguments: str) -> str:
         )
         async with process:
             page = await answer(MARY, await url_in(stderr))
-            assert page.text == "You can close this window: the program that opened it tells how the login went."
+            assert "You are logged in" in page.text
             assert process.stdout is not None
             said = await process.stdout.receive()
             assert await process.wait() == 0
     return said.decode()
 
 
-async def command(exchange: Exchange, home: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+async def command(
+    exchange: Exchange, home: Path, *arguments: str, **variables: str
+) -> subprocess.CompletedProcess[bytes]:
     return await anyio.run_process(
-        [sys.executable, "-m", "mcp_server", *arguments], env=environment(exchange, home), cwd=ROOT, check=False
+        [sys.executable, "-m", "mcp_server", *arguments],
+        env=environment(exchange, home, **variables),
+        cwd=ROOT,
+        check=False,
     )
 
 
@@ -74,16 +82,76 @@ def test_the_file_of_tokens_is_for_its_owner_only(home: Path) -> None:
     assert stat.S_IMODE(kept.parent.stat().st_mode) == 0o700
 
 
-async def test_who_is_not_logged_in_is_asked_and_answered_in_the_meantime(exchange: Exchange, tmp_path: Path) -> None:
-    async with started(exchange, tmp_path) as client:
+@pytest.mark.parametrize("asks", ["endpoint", "database"])
+async def test_a_question_leads_to_the_login_waits_for_it_and_is_answered(
+    exchange: Exchange, tmp_path: Path, asks: str
+) -> None:
+    counts: list[Any] = []
+    messages: list[str] = []
+
+    async def ask(client: Client) -> None:
+        async def progress(_: float, __: float | None, message: str | None) -> None:
+            messages.append(str(message))
+
+        answered = await client.call_tool("get_study_count", {}, progress_callback=progress)
+        counts.append((answered.structured_content or {}).get("total"))
+
+    arguments = database_of(exchange) if asks == "database" else ()
+    async with started(exchange, tmp_path, *arguments, JHE_LOGIN_WAIT="300") as client:
         assert (await client.list_tools()).tools
-        url = await url_in(tmp_path / "stderr")
+        assert (tmp_path / "stderr").read_text() == ""
+        async with anyio.create_task_group() as questions:
+            for _ in range(3):
+                questions.start_soon(ask, client)
+            url = await url_in(tmp_path / "stderr")
+            while not messages:
+                await anyio.sleep(0.05)
+            await answer(MARY, url)
+    assert counts == [2, 2, 2]
+    assert url in messages[0]
+    assert (tmp_path / "stderr").read_text().count("Log in here") == 1
+
+
+async def test_a_question_that_has_waited_long_enough_says_where_to_log_in_and_the_next_is_answered(
+    exchange: Exchange, tmp_path: Path
+) -> None:
+    async with started(exchange, tmp_path) as client:
         before = await client.call_tool("get_study_count", {})
+        url = await url_in(tmp_path / "stderr")
         assert before.is_error
         assert url in before.content[0].text  # type: ignore[union-attr]
-        await answer(MARY, url)
-        after = await _answered(client)
-    assert after["total"] == 2
+        page = await answer(MARY, url)
+        assert "You are logged in" in page.text
+        after = await client.call_tool("get_study_count", {})
+    assert after.structured_content["total"] == 2  # type: ignore[index]
+
+
+async def test_an_agent_asks_with_an_mcp_token_and_no_browser(exchange: Exchange, tmp_path: Path) -> None:
+    token = mcp_token(exchange)
+    async with started(exchange, tmp_path, JHE_MCP_TOKEN=token) as client:
+        count = await client.call_tool("get_study_count", {})
+    assert count.structured_content["total"] == 2  # type: ignore[index]
+    who = await command(exchange, tmp_path, "whoami", JHE_MCP_TOKEN=token)
+    assert who.stdout.startswith(b"Whoever made the MCP token in JHE_MCP_TOKEN\n")
+    assert b"2: 30001" in who.stdout
+    assert not list(tmp_path.rglob("tokens.json"))
+    async with started(exchange, tmp_path, JHE_MCP_TOKEN=new_token()) as client:
+        refused = await client.call_tool("get_study_count", {})
+    assert "refuses the MCP token" in refused.content[0].text  # type: ignore[union-attr]
+
+
+async def test_a_person_without_a_browser_logs_in_on_another_device(exchange: Exchange, tmp_path: Path) -> None:
+    process = await anyio.open_process(
+        [sys.executable, "-m", "mcp_server", "login", "--device"], env=environment(exchange, tmp_path), cwd=ROOT
+    )
+    async with process:
+        assert process.stderr is not None
+        assert process.stdout is not None
+        asked = (await process.stderr.receive()).decode()
+        assert f"{exchange.web_url}/o/device" in asked
+        assert re.search(r"\(code [A-Z0-9]{4}-[A-Z0-9]{4}\)", asked)
+        process.terminate()
+        await process.wait()
 
 
 async def test_both_backends_answer_the_same(exchange: Exchange, home: Path) -> None:
@@ -143,8 +211,13 @@ async def test_whoami_and_logout(exchange: Exchange, tmp_path: Path) -> None:
     nobody = await command(exchange, tmp_path, "whoami")
     assert nobody.returncode == 1
     assert b"Nobody is logged in" in nobody.stderr
-    assert (await log_in(exchange, tmp_path)).startswith("manager_mary@example.com (practitioner) at ")
-    assert b"manager_mary@example.com" in (await command(exchange, tmp_path, "whoami")).stdout
+    said = await log_in(exchange, tmp_path)
+    assert said.startswith("manager_mary@example.com")
+    assert "(practitioner)" in said
+    assert f"exchange  {exchange.mcp_url}" in said
+    found = json.loads((await command(exchange, tmp_path, "whoami", "-o", "json")).stdout)
+    assert [study["study_id"] for study in found["studies"]] == [30001, 30002]
+    assert (found["studies_total"], found["problem"], found["narrowed"]) == (2, None, False)
     assert (await command(exchange, tmp_path, "logout")).stdout == b"Logged out.\n"
     assert (await command(exchange, tmp_path, "logout")).stdout == b"Nobody was logged in.\n"
     assert (await command(exchange, tmp_path, "whoami")).returncode == 1
@@ -176,9 +249,14 @@ async def test_an_address_without_encryption_gets_no_token(exchange: Exchange, t
     assert b"tokens are sent over https only" in plain.stderr
 
 
-async def _answered(client: object) -> dict[str, int]:
-    """The first answer that is one: the login is finished a moment after its page says so."""
-    while (answer := await client.call_tool("get_study_count", {})).is_error:  # type: ignore[attr-defined]
-        await anyio.sleep(0.02)
-    content: dict[str, int] = answer.structured_content
-    return content
+def mcp_token(exchange: Exchange) -> str:
+    """manager_mary's, for everything that she may read."""
+    created = subprocess.run(
+        [sys.executable, "manage.py", "mcp_token", "create", "--user", MARY.email],
+        cwd=ROOT,
+        env=exchange.environment,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    [token] = re.findall(r"jhe_pat_[0-9A-Za-z]+", created.stdout.decode())
+    return str(token)

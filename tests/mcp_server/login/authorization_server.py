@@ -1,5 +1,6 @@
 """An authorization server whose answers a test can bend. Unbent they are those of RFC 6749 and OpenID Connect."""
 
+import asyncio
 import hashlib
 import json
 import time
@@ -13,6 +14,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx2
 
+from mcp_server.auth.prompt import Prompt
 from tests import tokens
 
 
@@ -24,8 +26,13 @@ class AuthorizationServer(ThreadingHTTPServer):
         self.authorizations: list[dict[str, str]] = []
         """What the authorization endpoint was called with."""
         self.token_requests: list[dict[str, str]] = []
+        self.authorizations_of_devices: list[dict[str, str]] = []
+        self.pages: list[asyncio.Task[httpx2.Response]] = []
+        """What the person's browser shows in the end."""
+        self.device_answers: list[str] = []
+        """What the token endpoint says to a device code, before the person has agreed (RFC 8628 §3.5)."""
         self.refresh_token = "first"
-        self.status = 200
+        self.status = self.post_status = 200
         self.expires_in = 3600
         # What a test may bend:
         self.resource_metadata: dict[str, Any] = {}
@@ -34,6 +41,7 @@ class AuthorizationServer(ThreadingHTTPServer):
         self.id_token: dict[str, Any] = {}
         self.id_token_key: Any = None
         self.token_response: dict[str, Any] = {}
+        self.device: dict[str, Any] = {}
 
     def documents(self) -> dict[str, dict[str, Any]]:
         return {
@@ -48,6 +56,7 @@ class AuthorizationServer(ThreadingHTTPServer):
                 "token_endpoint": f"{self.url}/token",
                 "jwks_uri": f"{self.url}/jwks",
                 "revocation_endpoint": f"{self.url}/revoke",
+                "device_authorization_endpoint": f"{self.url}/device",
                 "scopes_supported": ["openid", "offline_access", "mcp", "something/else"],
                 "authorization_response_iss_parameter_supported": True,
                 **self.metadata,
@@ -63,9 +72,26 @@ class AuthorizationServer(ThreadingHTTPServer):
         given = {name: value for name, value in answer.items() if value is not None}
         return f"{asked['redirect_uri']}?{urlencode(given)}"
 
-    async def person(self, url: str) -> None:
-        """A person at a browser, as a login's `show`."""
-        await get(self.browse(url))
+    async def person(self, prompt: Prompt) -> None:
+        """A person at a browser, as a login's `show`. The browser's page comes when the login is over."""
+        self.pages.append(asyncio.create_task(get(self.browse(prompt.url))))
+
+    async def page(self) -> httpx2.Response:
+        """The last."""
+        return await self.pages[-1]
+
+    def device_authorization(self) -> dict[str, Any]:
+        """RFC 8628 §3.2."""
+        given = {
+            "device_code": "the-device-code",
+            "user_code": "WDJB-MJHT",
+            "verification_uri": f"{self.url}/device",
+            "verification_uri_complete": f"{self.url}/device?user_code=WDJB-MJHT",
+            "expires_in": 600,
+            "interval": 5,
+            **self.device,
+        }
+        return {name: value for name, value in given.items() if value is not None}
 
     def grant(self, form: dict[str, str]) -> tuple[int, dict[str, Any]]:
         """RFC 6749 §4.1.3 with PKCE (RFC 7636 §4.6), and §6 with rotation."""
@@ -78,12 +104,16 @@ class AuthorizationServer(ThreadingHTTPServer):
                 asked["redirect_uri"],
                 asked["code_challenge"],
             )
+        elif form["grant_type"] == "urn:ietf:params:oauth:grant-type:device_code":
+            if self.device_answers:
+                return 400, {"error": self.device_answers.pop(0)}
+            good = form["device_code"] == "the-device-code"
         else:
             good = form["refresh_token"] == self.refresh_token
             self.refresh_token = f"after {self.refresh_token}"
         if not good:
             return 400, {"error": "invalid_grant"}
-        claims = tokens.id_claims(**{"iss": self.url, "nonce": self.authorizations[-1]["nonce"], **self.id_token})
+        claims = tokens.id_claims(**{"iss": self.url, "nonce": self._nonce(), **self.id_token})
         response = {
             "token_type": "Bearer",
             "access_token": f"access-{len(self.token_requests)}",
@@ -93,6 +123,9 @@ class AuthorizationServer(ThreadingHTTPServer):
             **self.token_response,
         }
         return 200, {name: value for name, value in response.items() if value is not None}
+
+    def _nonce(self) -> str | None:
+        return self.authorizations[-1]["nonce"] if self.authorizations else None
 
 
 class _Endpoints(BaseHTTPRequestHandler):
@@ -105,10 +138,14 @@ class _Endpoints(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         form = {name: values[0] for name, values in parse_qs(body).items()}
-        if self.server.status != 200:
-            self._say(self.server.status, {})
+        status = 503 if self.path == "/mcp" else max(self.server.status, self.server.post_status)
+        if status != 200:
+            self._say(status, {})
         elif self.path == "/token":
             self._say(*self.server.grant(form))
+        elif self.path == "/device":
+            self.server.authorizations_of_devices.append(form)
+            self._say(200, self.server.device_authorization())
         else:
             self.server.token_requests.append(form)
             self._say(200, {})
