@@ -1,6 +1,5 @@
 """stdio, for hosts that start the server themselves: stdin and stdout carry the protocol and nothing else."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -8,47 +7,43 @@ from typing import Any
 from mcp.server.context import ServerRequestContext
 from mcp.server.stdio import stdio_server
 
-from core.policy.errors import DomainError, NotAuthenticated
+from core.policy.errors import DomainError, InvalidInput, NotAuthenticated
 from mcp_server.app import build_server
-from mcp_server.auth.browser import show
 from mcp_server.auth.caller import Caller, FindCaller, Refuse
-from mcp_server.auth.login import Login
-from mcp_server.auth.token_store import TokenStore
+from mcp_server.auth.login import GivenToken, Login
 from mcp_server.auth.verifier import Verifier
 from mcp_server.backends import Backend
 from mcp_server.backends.direct import Direct
 from mcp_server.backends.forward import Forward
+from mcp_server.backends.waiting import Waiting
 from mcp_server.database import Database
 from mcp_server.settings import Endpoint, Exchange
 
 
-async def serve(settings: Endpoint) -> None:
-    """Serve until stdin ends. Whoever is not logged in is asked at once, and answered in the meantime."""
-    async with _backend(settings) as backend, stdio_server() as (read, write):
-        server = build_server(backend)
+async def serve(settings: Endpoint, login: Login | GivenToken) -> None:
+    """Serve until stdin ends. The first question of whoever is not logged in leads to the login and waits for it."""
+    async with backend(settings, login) as answers, stdio_server() as (read, write):
+        server = build_server(answers)
         await server.run(read, write, server.create_initialization_options())
 
 
-def login_for(settings: Endpoint) -> Login:
-    """The login that the chosen backend needs."""
-    if isinstance(settings, Exchange):
-        return Login.at_issuer(settings.issuer, TokenStore(settings.issuer), show)
-    return Login.at_endpoint(settings.mcp_url, TokenStore(settings.mcp_url), show)
-
-
 @asynccontextmanager
-async def _backend(settings: Endpoint) -> AsyncIterator[Backend]:
-    login = login_for(settings)
-    asking = asyncio.create_task(login.prepare())
+async def backend(settings: Endpoint, login: Login | GivenToken) -> AsyncIterator[Backend]:
+    """Raises InvalidInput for an MCP token that would be asked of the database, which takes logins only."""
+    if isinstance(login, GivenToken):
+        if isinstance(settings, Exchange):
+            raise InvalidInput("JHE_MCP_TOKEN is for the MCP endpoint: leave out --database-url, or the token.")
+        async with Forward(settings.mcp_url, login) as forward:
+            yield forward
+        return
     try:
         if isinstance(settings, Exchange):
             async with Database.of(settings) as database:
-                yield Direct(database, *door_of(login, Verifier.of(settings)))
+                yield Waiting(Direct(database, *door_of(login, Verifier.of(settings))), login)
         else:
             async with Forward(settings.mcp_url, login) as forward:
-                yield forward
+                yield Waiting(forward, login)
     finally:
-        asking.cancel()
         await login.aclose()
 
 
