@@ -1,6 +1,6 @@
 """django-oauth-toolkit's own admin, made safe: clients are registered here, tokens only looked at and revoked."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.http import HttpRequest
@@ -39,7 +39,7 @@ class ApplicationAdmin(toolkit.ApplicationAdmin, ExchangeAdmin):
 class CredentialAdmin(ExchangeAdmin):
     """Revoked, not edited."""
 
-    list_select_related = ("application", "user")
+    list_select_related: ClassVar[tuple[str, ...]] = ("application", "user")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -180,7 +180,7 @@ class McpTokenUses(McpTokenView):
     def get(self, pk: int) -> Any:
         token = self.token(pk)
         self.reach = AuditReach.of(self.principal)
-        return AuditEvent.objects.within(self.reach).filter(user_id=token.user_id, client_id=token.client_id)
+        return AuditEvent.objects.within(self.reach).through(token.client_id)
 
     def seen(self, rows: list[Any]) -> None:
         self.touched(patient_id for row in rows for patient_id in row.as_seen_by(self.reach).patient_ids)

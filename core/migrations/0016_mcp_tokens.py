@@ -23,6 +23,14 @@ class Migration(migrations.Migration):
             ],
             options={"db_table": "access_mcp_token", "managed": False},
         ),
+        migrations.AddIndex(
+            model_name="auditevent",
+            index=models.Index(
+                condition=models.Q(("client_id__startswith", "mcp-token-")),
+                fields=["client_id", "id"],
+                name="audit_by_mcp_token",
+            ),
+        ),
         run(
             "mcp_tokens_v1",
             reverse=[

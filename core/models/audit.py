@@ -14,6 +14,10 @@ DOORS = ("rest", "fhir", "mcp", "web", "admin", "command", "import")
 """The ways in. `web` is a page, `command` is manage.py on the machine itself, `import` a file brought in that way."""
 
 
+BY_MCP_TOKEN = Q(client_id__startswith="mcp-token-")
+"""What was done with MCP tokens (`McpToken.client_id`). Said in a query, too, it lets PostgreSQL use the index."""
+
+
 class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
     """What is found is shown through `AuditEvent.as_seen_by`, which leaves out what is not the reader's to know."""
 
@@ -30,6 +34,10 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
             | Q(patient_ids__overlap=Value(sorted(reach.patient_ids), output_field=self.model.patient_ids.field))
             | Q(study_id__in=sorted(reach.study_ids))
         )
+
+    def through(self, client_id: str) -> Self:
+        """What was done with an MCP token, by what stands for its client."""
+        return self.filter(BY_MCP_TOKEN, client_id=client_id)
 
     def touching(self, patient_id: int, reach: AuditReach) -> Self:
         """What touched a patient, as far as the reader may know that: an event tells nobody of its other patients."""
@@ -69,6 +77,7 @@ class AuditEvent(models.Model):
         indexes = [
             models.Index(fields=["user_id", "id"], name="audit_by_user"),
             models.Index(fields=["recorded"], name="audit_by_time"),
+            models.Index(fields=["client_id", "id"], name="audit_by_mcp_token", condition=BY_MCP_TOKEN),
             models.Index(fields=["study_id", "id"], name="audit_by_study", condition=Q(study_id__isnull=False)),
             GinIndex(fields=["patient_ids"], name="audit_by_patient"),
         ]

@@ -449,3 +449,23 @@ def test_who_is_asking_with_an_mcp_token_is_one_plain_statement(django_assert_nu
     with django_assert_num_queries(2) as queries:  # and the audit row
         agent.get("/api/v1/organizations/types")
     assert "core_mcptoken" in queries.captured_queries[0]["sql"]
+
+
+def test_fhir_finds_what_was_done_with_a_token_for_whose_trail_it_is():
+    row, agent = made_for("member_megan", studies=[study_id()])
+    agent.get("/api/v1/patients")
+    as_("member_megan").get("/api/v1/studies")
+    client_of(personas.user_of("admin")).get("/api/v1/patients")
+
+    def found(name: str, identifier: str) -> list[dict[str, Any]]:
+        answer = as_(name).get("/FHIR/R5/AuditEvent", {"agent:identifier": identifier, "code:text": "api/v1"})
+        assert answer.status_code == 200
+        return [entry["resource"] for entry in answer.json().get("entry", [])]
+
+    for name in ("member_megan", "manager_mary", "admin"):
+        [event] = found(name, row.client_id)
+        assert event["agent"][1]["who"]["identifier"] == {"value": row.client_id}
+    assert found("viewer_victor", row.client_id) == []
+    assert found("admin", f"|{row.client_id}")
+    assert found("admin", "mcp-token-999999") == []
+    assert as_("admin").get("/FHIR/R5/AuditEvent", {"agent:identifier": "|"}).status_code == 400

@@ -17,6 +17,7 @@ from core.fhir.search.references import Reference, Target
 from core.fhir.search.tokens import Token
 from core.fhir.search.values import token
 from core.models import AuditEvent
+from core.models.audit import BY_MCP_TOKEN
 from core.models.audit_reach import AuditReach
 from core.policy.principal import Principal
 
@@ -116,6 +117,11 @@ class AuditEventType(ResourceType):
     updated = "recorded"
     default_sort = "-_id"
     same_for_everybody = False
+
+    def special(self, name: str, value: str, context: Context) -> Q | None:
+        """`agent:identifier=mcp-token-5`: what was done with that MCP token. Other identifiers are those of people."""
+        code = value.removeprefix("|") if name == "agent:identifier" else ""
+        return BY_MCP_TOKEN & Q(client_id=code) if code.startswith("mcp-token-") else None
 
     def visible_to(self, principal: Principal) -> QuerySet[Any]:
         return AuditEvent.objects.visible_to(principal)
