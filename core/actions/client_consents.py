@@ -20,10 +20,11 @@ from core.policy.principal import Principal
 
 
 class Reach(TypedDict, total=False):
-    """Which places a client is to reach, by id: these studies, or these organizations. Without either, all."""
+    """What a client is to reach, by id: these studies, or these organizations; without either, all. Of one patient."""
 
     studies: list[int]
     organizations: list[int]
+    patient: int
 
 
 _CODE_LIFETIME = timedelta(hours=1)

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from core.admin.base import ExchangeAdmin, PatientDataAdmin, ReadOnly
-from core.models import OrganizationClient, PatientInvitation, Setting
+from core.models import OrganizationClient, PatientInvitation, PractitionerClient, Setting
 
 
 @admin.register(OrganizationClient)
@@ -19,6 +19,20 @@ class OrganizationClientAdmin(ExchangeAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return ("application",) if obj else ()
+
+
+@admin.register(PractitionerClient)
+class PractitionerClientAdmin(ReadOnly, ExchangeAdmin):
+    """Practitioners' own clients. They make them over REST, where the secret is shown; an application is deleted here."""
+
+    list_display = ("application", "owner", "scope")
+    list_select_related = ("application__user",)
+    search_fields = ("application__name", "application__user__email")
+    number_fields = ("application_id", "application__user_id")
+
+    @admin.display(ordering="application__user")
+    def owner(self, obj: PractitionerClient) -> Any:
+        return obj.application.user
 
 
 @admin.register(PatientInvitation)

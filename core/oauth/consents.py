@@ -8,6 +8,7 @@ from core.actions.client_consents import Reach
 from core.actions.narrowings import narrow
 from core.actions.scope_codes import codes_of
 from core.models import ClientConsent, Narrowing, User
+from core.oauth.launch import check_patient, chooses_patient
 
 
 def remembered(
@@ -18,7 +19,7 @@ def remembered(
     Only to one on the web, which is the client's alone: any program of a computer can listen on a loopback address and
     call itself any public client (RFC 8252 §8.6).
     """
-    if not redirect_uri.startswith("https://"):
+    if not redirect_uri.startswith("https://") or chooses_patient(user, scopes):  # each time anew
         return None
     given = ClientConsent.objects.filter(user=user, application=client, redirect_uri=redirect_uri)
     covering = (consent for consent in given.select_related("narrowing") if _covers(consent, scopes, resources))
@@ -34,10 +35,15 @@ def _covers(consent: ClientConsent, scopes: Collection[str], resources: Collecti
 
 
 def narrowed(user: User, scopes: Collection[str], reach: Reach) -> Narrowing | None:
-    """What is left of a person's reach when they let a client have these scopes, and chose `reach` of what there is."""
+    """What is left of a person's reach when they let a client have these scopes, and chose `reach` of what there is.
+
+    Raises the OAuth error `invalid_scope` for an app that wants to know a patient, where none was chosen.
+    """
+    check_patient(user, scopes, reach.get("patient"))
     return narrow(
         user,
         studies=reach.get("studies"),
         organizations=reach.get("organizations"),
         codes=codes_of(scopes, user.user_type),
+        patient=reach.get("patient"),
     )

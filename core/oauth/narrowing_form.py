@@ -8,9 +8,11 @@ from django.db.models import Q
 
 from core.actions.client_consents import Reach
 from core.models import Organization, Study
+from core.oauth.launch import patient_named
 from core.oauth.scope_parts import GROUPS, Part, granted, parts_of, reaches_data
 from core.policy.permissions import Permission
-from core.policy.principal import Principal
+from core.policy.principal import Principal, UserType
+from core.policy.scopes import LAUNCH_PATIENT
 
 MAX_LISTED = 200
 """Studies; with more, organizations are listed. Of more organizations than this too, nothing can be chosen here."""
@@ -75,7 +77,10 @@ class ConsentForm(NarrowingForm):
     def __init__(self, *, scopes: Sequence[str], caller: Principal, **kwargs: Any) -> None:
         super().__init__(callers=[caller] if reaches_data(scopes) else [], **kwargs)
         self.scopes = scopes
+        self.caller = caller
         self.parts = parts_of(scopes)
+        if LAUNCH_PATIENT in scopes and caller.user_type is UserType.PRACTITIONER:
+            self.fields["patient"] = forms.CharField(max_length=255)
         if optional := [part for part in self.parts if part.optional]:
             self.fields["scopes"] = forms.MultipleChoiceField(
                 choices=[(part.scope, part.words) for part in optional],
@@ -96,8 +101,16 @@ class ConsentForm(NarrowingForm):
     def reaches_data(self) -> bool:
         return reaches_data(self.scopes)
 
+    def clean_patient(self) -> int:
+        patient = patient_named(self.cleaned_data["patient"], self.caller)
+        if patient is None:
+            raise forms.ValidationError("There is no patient, or more than one, of this name that you can see.")
+        return patient.pk
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
+        if "patient" in cleaned:
+            self.reach["patient"] = cleaned["patient"]
         self.granted = granted(self.scopes, cleaned.get("scopes", []))
         if not self.granted:
             self.add_error("scopes", _NONE_LEFT)

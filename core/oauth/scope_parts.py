@@ -14,7 +14,7 @@ DATA = "Studies and health data"
 DURATION = "For how long"
 GROUPS = (ABOUT_YOU, DATA, DURATION)
 
-_PERSONAL = {"openid": False, "profile": True, "email": True}
+_PERSONAL = {"openid": False, "profile": True, "email": True, "fhirUser": True}
 _EXTRAS = ("mcp_tokens", "offline_access")
 _READING = "rs"
 

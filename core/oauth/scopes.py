@@ -22,7 +22,8 @@ LISTED_SCOPES = list(dict.fromkeys((*PLAIN, *resource_scopes(("rs", "cruds")))))
 NOT_OFFERED = (
     "A scope is one of this server's metadata, or user or patient, a slash, a type of resource or *, a dot, and of the "
     "letters cruds some, in this order. Only Observation can be narrowed further, by ?code= or ?category= with one "
-    "value. Scopes for system are those of the client credentials grant, which has no others but mcp."
+    "value. Scopes for system are those of the client credentials grant, which has no others but mcp. Apps are not "
+    "launched from here, and know of no encounter: launch/patient is the only launch context."
 )
 """In the characters that RFC 6749 §5.2 allows."""
 

@@ -9,13 +9,15 @@ from core.oauth.scopes import LISTED_SCOPES
 CAPABILITIES = [
     "client-confidential-symmetric",
     "client-public",
+    "context-standalone-patient",
+    "launch-standalone",
     "permission-offline",
     "permission-patient",
     "permission-user",
     "permission-v2",
     "sso-openid-connect",
 ]
-"""Launches from an EHR and of an app alone need a launch context, which tokens do not carry."""
+"""SMART App Launch 2.2, capabilities. There is no launch from an EHR, no client with keys, no scope of version 1."""
 
 _FROM_SERVER_METADATA = (
     "issuer",
@@ -23,6 +25,7 @@ _FROM_SERVER_METADATA = (
     "authorization_endpoint",
     "token_endpoint",
     "token_endpoint_auth_methods_supported",
+    "registration_endpoint",
     "introspection_endpoint",
     "revocation_endpoint",
     "grant_types_supported",
@@ -34,6 +37,6 @@ _FROM_SERVER_METADATA = (
 @require_GET
 def smart_configuration(request: HttpRequest) -> JsonResponse:
     server = document(request)
-    configuration = {name: server[name] for name in _FROM_SERVER_METADATA}
+    configuration = {name: server[name] for name in _FROM_SERVER_METADATA if name in server}
     configuration |= {"scopes_supported": LISTED_SCOPES, "capabilities": CAPABILITIES}
-    return JsonResponse(configuration, headers={"Access-Control-Allow-Origin": "*"})
+    return JsonResponse(configuration)

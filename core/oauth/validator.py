@@ -25,12 +25,13 @@ from core.actions import mcp_tokens
 from core.actions.client_consents import Reach, family_of, give, standing
 from core.models import ClientConsent, ConsentedToken, PractitionerClient
 from core.models.signing_key import Algorithm
-from core.oauth import client_credentials, device_codes
+from core.oauth import client_credentials, device_codes, launch
 from core.oauth.consents import narrowed
 from core.oauth.keys import sign, verification_key
 from core.oauth.resources import canonical, check_within
 from core.oauth.scopes import check_offered
 from core.oauth.tokens import person_claims
+from core.policy.scopes import LAUNCH_PATIENT
 
 _PERSON_CLAIMS = ("user_type", "user_id", "jhe_permissions", "narrowing")
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -49,7 +50,11 @@ class Validator(OAuth2Validator):
     Bearer tokens and codes are looked up by the library; here is only what it leaves open.
     """
 
-    oidc_claim_scope = {**OAuth2Validator.oidc_claim_scope, **dict.fromkeys(_PERSON_CLAIMS, "openid")}
+    oidc_claim_scope = {
+        **OAuth2Validator.oidc_claim_scope,
+        **dict.fromkeys(_PERSON_CLAIMS, "openid"),
+        "fhirUser": "fhirUser",
+    }
 
     # What tokens say
 
@@ -60,6 +65,7 @@ class Validator(OAuth2Validator):
             "given_name": lambda request: request.user.first_name or None,
             "family_name": lambda request: request.user.last_name or None,
             "email": lambda request: request.user.email,
+            "fhirUser": lambda request: launch.fhir_user(request.user),
             **{name: partial(_person_claim, name) for name in _PERSON_CLAIMS},
         }
 
@@ -121,6 +127,7 @@ class Validator(OAuth2Validator):
         ):
             raise InvalidRequestError(description="PKCE needs a code_challenge of method S256.", request=request)
         _check_parameters(request)
+        launch.check_audience(request)
         if len(request.nonce or "") > _MAX_NONCE:
             raise InvalidRequestError(description=f"A nonce has at most {_MAX_NONCE} characters.", request=request)
         if not isinstance(request.resource, list):
@@ -230,6 +237,8 @@ class Validator(OAuth2Validator):
                 used = None
         request.refresh_token_instance = used
         super()._save_bearer_token(token, request, *args, **kw)
+        if LAUNCH_PATIENT in token["scope"].split():
+            token["patient"] = launch.patient_in_context(request.user, vars(request).get("consent"))
 
     def _create_refresh_token(self, request: Request, code: str, access_token: Any, previous: Any) -> Any:
         relative = previous or RefreshToken(token_family=vars(request)["consent"].family)
