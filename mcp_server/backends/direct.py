@@ -150,7 +150,8 @@ class Call:
             "token_key": principal.token_key,
             "token_studies": self.caller.studies,
             "source": self.caller.source,
-            "scopes": [SCOPE, self._tool.scope],
+            # A call that is refused for want of the tool's scope is recorded as one by a token that stands.
+            "scopes": [SCOPE, *principal.scopes.intersection({self._tool.scope})],
             "action": self._tool.name,
             "outcome_without_body": without_body,
             "detail": to_json(self._detail).decode(),

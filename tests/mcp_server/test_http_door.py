@@ -4,7 +4,16 @@ from collections.abc import Callable
 
 import httpx2
 import pytest
+from starlette.responses import JSONResponse
 
+from core.policy.errors import NotAuthenticated
+from mcp_server.auth.bearer import BearerGuard
+from mcp_server.auth.mcp_tokens import McpTokens
+from mcp_server.auth.metadata import Resource, metadata_route
+from mcp_server.auth.step_up import StepUp
+from mcp_server.auth.tokens import Tokens
+from mcp_server.auth.verifier import Verifier
+from mcp_server.database import Database
 from mcp_server.settings import HttpService
 from tests import tokens
 from tests.mcp_server.conftest import KeyServer
@@ -101,6 +110,66 @@ async def test_the_resource_says_what_it_is_at_both_well_known_places(
     assert response.json()["scopes_supported"] == ["mcp"]
     assert response.json()["bearer_methods_supported"] == ["header"]
     assert response.headers["Access-Control-Allow-Origin"] == "*"
+
+
+@pytest.mark.parametrize("public", [f"{ORIGIN}/mcp", f"{ORIGIN}/mcp/"])
+@pytest.mark.parametrize("asked", [f"{ORIGIN}/mcp", f"{ORIGIN}/mcp/"])
+async def test_a_client_finds_metadata_that_spell_the_resource_as_it_does(
+    settings_without_database: HttpService, public: str, asked: str
+) -> None:
+    """RFC 9728 §3.3: it may believe no other. The token is for the one spelling that the authorization server knows."""
+    settings = settings_without_database.model_copy(update={"given_url": public})
+    async with served(settings) as http:
+        refused = await http.post(asked, json={})
+        named = refused.headers["WWW-Authenticate"].partition('resource_metadata="')[2].partition('"')[0]
+        metadata = await http.get(named)
+        at_the_root = await http.get(f"{ORIGIN}/.well-known/oauth-protected-resource")
+        token = {"Authorization": f"Bearer {tokens.access_token(aud=public)}"}
+        let_in = await http.post(asked, json={}, headers=token)
+    assert metadata.json()["resource"] == asked
+    assert at_the_root.json()["resource"] == public
+    assert let_in.status_code == 400  # a body that says nothing
+
+
+def test_another_endpoint_has_metadata_and_a_challenge_of_its_own() -> None:
+    study = Resource(
+        "https://mcp.example/studies/1/mcp", "https://mcp.example/studies/1/mcp", (tokens.ISSUER,), ("mcp",)
+    )
+    assert study.metadata_url == "https://mcp.example/.well-known/oauth-protected-resource/studies/1/mcp"
+    assert study.document["resource"] == study.url
+    assert metadata_route("/x", study).path == "/x"
+
+
+async def test_the_guard_of_another_endpoint_names_its_metadata_and_takes_only_its_tokens(
+    settings_without_database: HttpService,
+) -> None:
+    url = f"{ORIGIN}/studies/1/mcp"
+    study = Resource(url, url, (tokens.ISSUER,), ("mcp",))
+    database = Database.of(settings_without_database)
+    guard = BearerGuard(
+        JSONResponse({"let": "in"}),
+        resource=study,
+        tokens=Tokens(Verifier.of(settings_without_database), McpTokens(database, tokens.ISSUER)),
+        step_up=StepUp({}),
+        client_ip_header="",
+    )
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(guard)) as http:
+        unasked = await http.post(url)
+        answers = {
+            aud: await http.post(url, headers={"Authorization": f"Bearer {tokens.access_token(aud=aud)}"})
+            for aud in (url, tokens.RESOURCE, f"{ORIGIN}/studies/2/mcp")
+        }
+    assert f'resource_metadata="{study.metadata_url}"' in unasked.headers["WWW-Authenticate"]
+    assert [answer.status_code for answer in answers.values()] == [200, 401, 401]
+
+
+async def test_a_token_that_was_checked_for_one_endpoint_is_checked_again_for_another(
+    settings_without_database: HttpService,
+) -> None:
+    verifier, token = Verifier.of(settings_without_database), tokens.access_token()
+    assert await verifier.verify(token)
+    with pytest.raises(NotAuthenticated, match="meant for another resource"):
+        await verifier.verify(token, f"{ORIGIN}/studies/1/mcp")
 
 
 async def test_the_service_says_that_it_is_alive_without_a_database_and_without_a_token(

@@ -2,16 +2,20 @@
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
+from oauth2_provider.models import AccessToken
 
 from core.policy.errors import NotAuthenticated
 from mcp_server.auth.issuers import Issuer
 from mcp_server.auth.verifier import Verifier
 from mcp_server.settings import Exchange, HttpService, load
 from tests import tokens
+from tests.factories import MembershipFactory
 from tests.mcp_server.conftest import KeyServer, serving
 from tests.mcp_server.service import called, served
 
@@ -168,6 +172,26 @@ async def test_a_token_of_another_issuer_that_the_database_does_not_know_opens_n
         response = await called(http, "get_study_count", token=token_of_other())
     assert response.status_code == 401
     assert "no longer stands" in response.headers["WWW-Authenticate"]
+
+
+@pytest.fixture
+def kept_token(transactional_db: None) -> str:
+    """A token of the other issuer that the exchange's database lists."""
+    user = MembershipFactory().practitioner.user
+    token = tokens.signed(tokens.access_claims(user.pk, iss=OTHER), key=tokens.rsa_key(OTHER_KEY))
+    hour = timezone.now() + timedelta(hours=1)
+    AccessToken.objects.create(user=user, token=token, expires=hour, scope="openid mcp")
+    return token
+
+
+async def test_a_token_of_another_issuer_that_the_database_knows_is_answered(
+    issuer: KeyServer, other: KeyServer, settings: HttpService, kept_token: str
+) -> None:
+    known = settings_for(issuer, other).model_copy(update={"database_url": settings.database_url, "pool_wait": 5})
+    async with served(known) as http:
+        response = await called(http, "get_study_count", token=kept_token)
+    assert response.status_code == 200
+    assert not response.json()["result"]["isError"]
 
 
 TOML = """

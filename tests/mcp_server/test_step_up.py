@@ -8,7 +8,11 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from starlette.types import Message
 
 from core.models import User
+from mcp_server.auth.caller import Caller
 from mcp_server.auth.step_up import MAX_READ, StepUp
+from mcp_server.auth.verifier import Verifier
+from mcp_server.backends.direct import Direct
+from mcp_server.database import Database
 from mcp_server.settings import HttpService
 from mcp_server.tool import Answer, Arguments, Ask, Output, Tool
 from mcp_server.tools import TOOLS
@@ -107,6 +111,19 @@ async def test_a_scope_that_the_issuer_did_not_grant_opens_nothing(
     async with served(settings) as http:
         response = await called(http, "write", token=token_that_claims_the_scope)
     assert response.status_code == 401
+    assert [row["outcome"] for row in await trail(settings)] == ["refused"]
+
+
+async def test_where_there_is_no_http_the_sentence_is_in_the_result(settings: HttpService, token_without: str) -> None:
+    signed = await Verifier.of(settings).verify(token_without)
+
+    async def find(_: object) -> Caller:
+        return Caller(signed.principal, "stdio")
+
+    async with Database.of(settings) as database:
+        answer = await Direct(database, find).call(TOOLS["write"], {}, None)  # type: ignore[arg-type]
+    assert answer.is_error
+    assert answer.content[0].text == f"The token has no scope for this: ask for {SCOPE}, or a broader one."  # type: ignore[union-attr]
     assert [row["outcome"] for row in await trail(settings)] == ["refused"]
 
 
