@@ -83,6 +83,7 @@ class SamlProvider(_Provider):
                 "want_assertion_signed": True,
                 "reject_deprecated_algorithm": True,
                 "reject_idp_initiated_sso": True,
+                "allow_single_label_domains": True,  # https://exchange/ within a campus
                 "allow_repeat_attribute_name": False,
             },
         }

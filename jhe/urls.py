@@ -6,7 +6,7 @@ from core.oauth.urls import account, smart, well_known
 urlpatterns = [
     path("", include("core.web.urls")),
     path("", include([*well_known, *smart])),
-    path("accounts/", include("allauth.urls")),
+    path("accounts/", include("core.accounts.urls")),
     path("account/", include(account)),
     path("o/", include("core.oauth.urls")),
     path("admin/", admin.site.urls),

@@ -7,6 +7,7 @@ from allauth.mfa.base import forms as mfa
 from django import forms
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.http import HttpRequest
 
@@ -139,6 +140,8 @@ class SignUpForm(_Labelled, account.SignupForm):
     field_order = ["code", "email", "first_name", "last_name", "password1", "password2"]
 
     def try_save(self, request: HttpRequest) -> Any:
+        if self.account_already_exists:
+            make_password(self.cleaned_data["password1"])  # as much work as for an account that is made
         with transaction.atomic():
             return super().try_save(request)
 

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
+from django.urls import reverse
 
 from core.derived_keys import derived_keys
 from core.models import User
@@ -20,8 +21,16 @@ from core.policy.principal import UserType
 NEXT = "after_second_factor"
 """In the session: where somebody wanted to go who was sent to set up a second factor."""
 
-_PATHS = ("/accounts/2fa/", "/accounts/logout/", "/accounts/reauthenticate/", "/accounts/password/", "/static/")
-_EMAIL_PATHS = ("/accounts/email/", "/accounts/confirm-email/")
+_OPEN = (
+    "/accounts/2fa/",
+    "/accounts/confirm-email/",
+    "/accounts/email/",
+    "/accounts/logout/",
+    "/accounts/password/",
+    "/accounts/reauthenticate/",
+    "/static/",
+)
+"""What setting one up takes, and the way out."""
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):
@@ -55,10 +64,12 @@ class SecondFactorMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if settings.SECOND_FACTOR == "none" or settings.SESSION_COOKIE_NAME not in request.COOKIES:
             return self.get_response(request)
-        if request.path.startswith(_PATHS + _EMAIL_PATHS) or not _lacks_one(request):
+        if request.path.startswith(_OPEN):
             return self.get_response(request)
-        if request.method == "GET":
-            request.session[NEXT] = request.get_full_path()
+        if not _lacks_one(request):
+            request.session.pop(NEXT, None)
+            return self.get_response(request)
+        request.session[NEXT] = request.get_full_path() if request.method == "GET" else reverse("home")
         return redirect("mfa_index")
 
 

@@ -1,14 +1,14 @@
 import logging
 import re
 
-_INVITATION = re.compile(r"(/invitation/)[^\s/?\"']+")
+_SECRET = re.compile(r"(/invitation/|/password/reset/key/)[^\s/?\"']+")
 
 
 class WithoutSecrets(logging.Filter):
-    """The path of an invitation is its secret, and Django logs the paths of refused requests."""
+    """The path of an invitation, or of a new password, is its secret, and Django logs paths of refused requests."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         line = record.getMessage()
-        if "/invitation/" in line:
-            record.msg, record.args = _INVITATION.sub(r"\1…", line), None
+        if _SECRET.search(line):
+            record.msg, record.args = _SECRET.sub(r"\1…", line), None
         return True

@@ -1,0 +1,10 @@
+"""allauth's pages below /accounts/, and in front of them what differs."""
+
+from django.urls import include, path
+
+from core.accounts.saml import FinishSamlView
+
+urlpatterns = [
+    path("saml/<slug:organization_slug>/acs/finish/", FinishSamlView.as_view()),
+    path("", include("allauth.urls")),
+]
