@@ -8,14 +8,14 @@ What was measured is printed, also when it misses a goal; the exit status says o
 import argparse
 from collections.abc import Sequence
 
-from benchmarks import client_reading, export, ingest, observations, permission, tool_calls
+from benchmarks import client_reading, export, identity, ingest, observations, permission, tool_calls
 from benchmarks.exchange import Measured, measured_exchange
 from benchmarks.filling import fill
 from benchmarks.load import Generator, generator
 from benchmarks.others import noticed
 from benchmarks.rounds import Effort
 
-SUBJECTS = ("permission", "tool_calls", "ingest", "observations", "export")
+SUBJECTS = ("permission", "identity", "tool_calls", "ingest", "observations", "export")
 SMALL_TABLE = 100_000
 PEOPLE = 100
 MOST_READINGS = 10_000
@@ -43,6 +43,8 @@ def main() -> None:
 def _measure(measured: Measured, asking: Generator, effort: Effort, rows: int, asked: Sequence[str]) -> None:
     if "permission" in asked:
         permission.measure(measured, asking, effort)
+    if "identity" in asked:
+        identity.measure(measured, asking, effort)
     if "tool_calls" in asked:
         tool_calls.measure(measured, asking, effort)
     if "ingest" in asked or "observations" in asked:

@@ -17,7 +17,8 @@ from demo.services import ROOT, DemoError, Exchange, migrate, running, wait_unti
 from jhe import embedded
 
 EMAIL = "manager_mary@example.com"
-INTROSPECTOR = "benchmarks"
+WEBSITE, WEBSITE_CALLBACK = "benchmark-website", "https://website.example.org/callback"
+SERVICE = "benchmark-service"
 SMART = "openid user/*.cruds"
 SECRET = "0" * 64  # a throw-away client of a throw-away exchange
 
@@ -30,8 +31,9 @@ class Production(Exchange):
         return {
             **super().environment,
             "DEBUG": "false",
-            "SECRET_KEY": SECRET,
+            "SECRET_KEY": (self.data_dir / "secret_key").read_text(),
             "JHE_RATE_LIMIT": "900000/s",
+            "JHE_MFA_REQUIRED": "none",  # what a person types in is not what is measured
             "OIDC_RSA_PRIVATE_KEY": (self.data_dir / "signing_key.pem").read_text(),
         }
 
@@ -62,7 +64,7 @@ class Measured:
 
     def introspection(self) -> Request:
         """RFC 7662 §2.1, as a resource server with a client secret asks."""
-        secret = base64.b64encode(f"{INTROSPECTOR}:{SECRET}".encode()).decode()
+        secret = base64.b64encode(f"{SERVICE}:{SECRET}".encode()).decode()
         return request(
             self.exchange.web_port,
             "/o/introspect/",
@@ -80,8 +82,7 @@ def measured_exchange() -> Iterator[Measured]:
         migrate(development)
         development.manage("seed")
         _settle(data_dir)
-        client = ("--client-id", INTROSPECTOR, "--client-secret", SECRET)
-        _printed(development, "createapplication", "confidential", "client-credentials", *client)
+        _register_clients(development)
         production = Production(data_dir, development.web_port, development.mcp_port)
         access_token = _printed(development, "dev_token", EMAIL)
         api_token = _printed(development, "dev_token", EMAIL, "--resource", "")
@@ -89,6 +90,27 @@ def measured_exchange() -> Iterator[Measured]:
         with running(production) as processes:
             wait_until_healthy(production, processes)
             yield Measured(production, access_token, api_token, rest_token, processes["web"].pid)
+
+
+def _register_clients(exchange: Exchange) -> None:
+    """A website that people log in with, and a service of one of them, which may also ask what tokens are."""
+    url = embedded.database_url(exchange.data_dir)
+    with closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("SELECT id::text FROM core_user WHERE email = %s", [EMAIL])
+        [owner] = cursor.fetchone()
+        website = ("authorization-code", "--client-id", WEBSITE, "--redirect-uris", WEBSITE_CALLBACK)
+        service = ("client-credentials", "--client-id", SERVICE, "--user", owner)
+        for client in (website, service):
+            _printed(exchange, "createapplication", "confidential", *client, "--client-secret", SECRET)
+        cursor.execute(
+            "INSERT INTO core_practitionerclient (application_id, scope) "
+            "SELECT id, 'system/*.rs' FROM oauth2_provider_application WHERE client_id = %s",
+            [SERVICE],
+        )
+        cursor.execute(
+            "INSERT INTO core_resourceserver SELECT id FROM oauth2_provider_application WHERE client_id = %s",
+            [SERVICE],
+        )
 
 
 def _settle(data_dir: Path) -> None:

@@ -36,33 +36,41 @@ class Person:
             f"{self.email} could not sign in: the login of {urlsplit(authorization_url).netloc} goes in circles."
         )
 
-    def _fill_in(self, response: httpx2.Response) -> tuple[str, dict[str, str]]:
+    def _fill_in(self, response: httpx2.Response) -> tuple[str, dict[str, list[str]]]:
         """The login form or the consent form of a page, filled in: where it goes and what it says."""
         if response.is_error:
             raise DemoError(f"{self.email} could not sign in: {response.url.path} answered {response.status_code}.")
-        page = _Forms()
-        page.feed(response.text)
-        for action, fields in page.forms:
+        for action, fields in forms_in(response.text):
             if "password" in fields:
-                return action, {**fields, "username": self.email, "password": self.password}
+                named = "login" if "login" in fields else "username"
+                return action, {**fields, named: [self.email], "password": [self.password]}
             if "allow" in fields:
                 return action, fields
         raise DemoError(f"{self.email} could not sign in: {response.url.path} has no form for it.")
 
 
-class _Forms(HTMLParser):
-    """Every form of a page as (action, {name: value})."""
+def forms_in(page: str) -> list[tuple[str, dict[str, list[str]]]]:
+    """Every form of a page as (action, {name: values}), as it would be sent without a change, all buttons pressed."""
+    forms = _Forms()
+    forms.feed(page)
+    return forms.forms
 
+
+class _Forms(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
-        self.forms: list[tuple[str, dict[str, str]]] = []
+        self.forms: list[tuple[str, dict[str, list[str]]]] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = {name: value or "" for name, value in attrs}
         if tag == "form":
             self.forms.append((attributes.get("action", ""), {}))
         elif tag in ("input", "button") and self.forms and "name" in attributes:
-            self.forms[-1][1][attributes["name"]] = attributes.get("value", "")
+            is_box = attributes.get("type") in ("checkbox", "radio")
+            if not is_box or "checked" in attributes:
+                self.forms[-1][1].setdefault(attributes["name"], []).append(
+                    attributes.get("value", "on" if is_box else "")
+                )
 
 
 def _answer(redirected_to: str) -> AuthorizationCodeResult:
