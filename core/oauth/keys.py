@@ -42,7 +42,7 @@ def verification_key(kid: str) -> jwk.JWK | None:
 def jwks(_request: HttpRequest) -> JsonResponse:
     """RFC 7517 §5, read at this moment: a key that signs is always in it, one that leaked is not."""
     keys = [key.public for key in key_ring() if key.is_published]
-    headers = {"Access-Control-Allow-Origin": "*", "Cache-Control": f"public, max-age={JWKS_SECONDS}"}
+    headers = {"Cache-Control": f"public, max-age={JWKS_SECONDS}"}
     return JsonResponse({"keys": keys}, headers=headers)
 
 

@@ -18,7 +18,7 @@ _OPENID = ConnectDiscoveryInfoView.as_view()
 @require_GET
 def metadata(request: HttpRequest) -> JsonResponse:
     """One document at every well-known address: clients look for either name, at the root and below /o/."""
-    return JsonResponse(document(request), headers={"Access-Control-Allow-Origin": "*"})
+    return JsonResponse(document(request))
 
 
 def document(request: HttpRequest) -> dict[str, Any]:

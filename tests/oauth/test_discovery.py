@@ -42,6 +42,7 @@ def test_the_document_says_what_works_here_and_nothing_else(document: dict) -> N
     methods = ["client_secret_basic", "client_secret_post", "none"]
     assert document.pop("claims_supported") == sorted(
         ["sub", "name", "given_name", "family_name", "email", "user_type", "user_id", "jhe_permissions", "narrowing"]
+        + ["fhirUser"]
     )
     assert document == {
         "issuer": BASE,
@@ -89,7 +90,7 @@ def test_a_host_that_is_not_ours_is_refused() -> None:
 
 @pytest.mark.parametrize("place", [*PLACES, "/o/.well-known/jwks.json"])
 def test_a_page_in_a_browser_may_read_it_and_nobody_can_change_it(place: str) -> None:
-    assert Client().get(place)["Access-Control-Allow-Origin"] == "*"
+    assert Client().get(place, headers={"Origin": "https://app.example.org"})["Access-Control-Allow-Origin"] == "*"
     assert Client().post(place).status_code == 405
 
 
