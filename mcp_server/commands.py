@@ -17,13 +17,12 @@ from mcp_server.standing import printable, standing
 
 
 async def login(chosen: argparse.Namespace) -> None:
-    moved_from = Profiles().url_of(Machine.of(chosen).profile)
     machine = Machine.of(chosen)
     if not chosen.device and not has_display():
         sys.stderr.write("Without a browser on this machine: python -m mcp_server login --device\n")
     await machine.login(show, on_another_device=chosen.device).authorize()
-    if moved_from not in (None, machine.exchange):
-        await _logged_out(TokenStore(key_of(machine.profile, str(moved_from))))
+    if machine.moved_from is not None:
+        await _logged_out(TokenStore(key_of(machine.profile, machine.moved_from)))
     _say((await standing(machine, given=False)).text())
 
 

@@ -20,6 +20,8 @@ from mcp_server.settings import Endpoint, Exchange, Person, load
 class Machine:
     profile: str
     settings: Endpoint
+    moved_from: str | None
+    """The exchange that the profile was for until now, when a login gives it another."""
     login_wait: float
     mcp_token: SecretStr | None
 
@@ -30,7 +32,8 @@ class Machine:
         name = check_name(person.profile)
         known = Profiles().url_of(name)
         url = chosen.url or known
-        if known not in (None, url) and chosen.run_as != "login":
+        moved_from = None if known == url else known
+        if moved_from is not None and chosen.run_as != "login":
             raise InvalidInput(f"The profile {name} is for {known}: leave out --url, or log in with it to move there.")
         if chosen.database_url:
             settings: Endpoint = load(Exchange, given_url=url, database_url=chosen.database_url)
@@ -38,7 +41,7 @@ class Machine:
             settings = load(Endpoint, given_url=url)
             if settings.given_url is None and name != DEFAULT:
                 raise InvalidInput(f"The profile {name} is new: say once where its exchange is, with --url.")
-        return cls(name, settings, person.login_wait, person.mcp_token)
+        return cls(name, settings, moved_from, person.login_wait, person.mcp_token)
 
     @property
     def exchange(self) -> str:

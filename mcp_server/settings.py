@@ -91,7 +91,9 @@ def _mcp_token(token: SecretStr) -> SecretStr:
 class Person(BaseSettings):
     """What a program on a person's own machine needs to know of them."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True, env_prefix="JHE_")
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", populate_by_name=True, env_prefix="JHE_", env_ignore_empty=True
+    )
 
     profile: str = Field("default", validation_alias="JHE_PROFILE")
     login_wait: float = Field(40, ge=0, le=600, validation_alias="JHE_LOGIN_WAIT")

@@ -72,9 +72,12 @@ class Standing:
         return printable(f"{who}{name} ({self.claims.get('user_type')})")
 
     def _studies(self) -> str:
-        listed = ", ".join(" ".join(str(value) for value in study.values()) for study in self.studies.listed)
-        total = "more than" if self.studies.total is None else str(self.studies.total)
-        asked = "" if self.studies.problem is None else f" (at the last renewal; now: {self.studies.problem})"
+        studies = self.studies
+        if not studies.listed and studies.problem is not None:
+            return f"not known: {studies.problem}"
+        listed = ", ".join(" ".join(str(value) for value in study.values()) for study in studies.listed)
+        total = f"{len(studies.listed)} and more" if studies.total is None else str(studies.total)
+        asked = "" if studies.problem is None else f" (at the last renewal; now: {studies.problem})"
         return f"{total}{':' if listed else ''} {listed}".strip() + asked
 
 
@@ -82,7 +85,10 @@ async def standing(machine: Machine, *, given: bool = True) -> Standing:
     """Raises NotAuthenticated when nobody is logged in. `given`: an MCP token that was given goes before a login."""
     if given and machine.mcp_token is not None:
         token = GivenToken(machine.mcp_token.get_secret_value())
-        return Standing(machine.profile, machine.exchange, {}, None, await _asked(machine, token), "JHE_MCP_TOKEN")
+        studies = await _asked(machine, token)
+        if token.refused:
+            raise NotAuthenticated(str(studies.problem))
+        return Standing(machine.profile, machine.exchange, {}, None, studies, "JHE_MCP_TOKEN")
     before = _kept(machine)
     studies = await _asked(machine, machine.login(None))
     kept = _kept(machine)  # a login that the exchange has ended is gone now, and one that it renewed is new

@@ -126,11 +126,13 @@ class Login:
                 await self._asking
 
     async def _token(self, name: str, refused: str) -> str:
-        if not _usable(self._tokens, name, refused):
-            self._tokens = await self._renewed(name, refused)
-        if self._tokens is None:
-            self._tokens = await self._asked(name, refused)
-        return str(self._tokens[name])
+        tokens = self._tokens
+        if not _usable(tokens, name, refused):
+            tokens = await self._renewed(name, refused)
+        if tokens is None:
+            tokens = await self._asked(name, refused)
+        self._tokens = tokens
+        return str(tokens[name])
 
     async def _renewed(self, name: str, refused: str) -> Tokens | None:
         """What another program has stored meanwhile, or what the refresh token gives; None when neither will do."""
@@ -141,6 +143,7 @@ class Login:
             try:
                 tokens = await (await self._find()).refresh(tokens)
             except NotAuthenticated:
+                self._tokens = None
                 await asyncio.to_thread(self._store.delete)
                 return None
             await asyncio.to_thread(self._store.write, tokens)
@@ -206,9 +209,11 @@ class GivenToken:
 
     def __init__(self, token: str) -> None:
         self._token = token
+        self.refused = False
 
     async def access_token(self, refused: str = "") -> str:
         if refused:
+            self.refused = True
             raise NotAuthenticated("The exchange refuses the MCP token in JHE_MCP_TOKEN: make a new one there.")
         return self._token
 

@@ -138,6 +138,9 @@ async def test_an_agent_asks_with_an_mcp_token_and_no_browser(exchange: Exchange
     async with started(exchange, tmp_path, JHE_MCP_TOKEN=new_token()) as client:
         refused = await client.call_tool("get_study_count", {})
     assert "refuses the MCP token" in refused.content[0].text  # type: ignore[union-attr]
+    nobody = await command(exchange, tmp_path, "whoami", JHE_MCP_TOKEN=new_token())
+    assert nobody.returncode == 1
+    assert b"refuses the MCP token" in nobody.stderr
 
 
 async def test_a_person_without_a_browser_logs_in_on_another_device(exchange: Exchange, tmp_path: Path) -> None:

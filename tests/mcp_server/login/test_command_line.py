@@ -22,7 +22,7 @@ import pytest
 from core.policy.mcp_tokens import new_token
 from mcp_server.__main__ import main
 from mcp_server.auth.prompt import Prompt
-from tests.mcp_server.login.authorization_server import AuthorizationServer
+from tests.mcp_server.login.authorization_server import AuthorizationServer, authorization_server
 
 ROOT = Path(__file__).parents[3]
 
@@ -214,6 +214,18 @@ async def test_a_profile_asks_no_other_exchange_until_it_has_moved(
         assert f"The profile lab is for {server.mcp_url}" in warned
     assert "cannot be reached" in (await machine.run("login", *elsewhere))[2]
     assert (await machine.run("whoami", "--profile", "lab"))[0] == 0
+
+
+async def test_a_profile_that_moves_leaves_no_login_behind(machine: Machine, server: AuthorizationServer) -> None:
+    with authorization_server() as other:
+        await machine.log_in("--profile", "lab", "--url", server.mcp_url)
+        machine.server = other
+        status, said = await machine.log_in("--profile", "lab", "--url", other.mcp_url)
+        assert status == 0
+        assert other.mcp_url in said
+        assert machine.kept() == [f"lab {other.mcp_url}"]
+        assert [request.get("token") for request in server.token_requests[1:]] == ["first", "access-1"]
+        assert all("token" not in request for request in other.token_requests)
 
 
 @pytest.mark.parametrize("name", ["../lab", "two words", ""])
