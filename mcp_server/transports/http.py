@@ -129,7 +129,7 @@ def for_browsers(app: ASGIApp, settings: HttpService) -> ASGIApp:
         allow_origin_regex=_LOOPBACK_ORIGIN,
         allow_methods=_METHODS,
         allow_headers=["*"],
-        expose_headers=["WWW-Authenticate", "Mcp-Session-Id", "MCP-Protocol-Version"],
+        expose_headers=["WWW-Authenticate", "Retry-After", "Mcp-Session-Id", "MCP-Protocol-Version"],
         max_age=600,
     )
 

@@ -1,5 +1,6 @@
 """The HTTP door: who is let in, and what everybody else is told."""
 
+import time
 from collections.abc import Callable
 
 import httpx2
@@ -50,6 +51,19 @@ async def test_a_wrong_token_is_told_why(settings_without_database: HttpService)
         f'{CHALLENGE}, error="invalid_token", error_description="The token is meant for another resource."'
     )
     assert response.json()["error"] == "invalid_token"
+
+
+async def test_a_token_that_expires_while_it_is_kept_in_mind_is_answered_401(
+    settings_without_database: HttpService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = tokens.access_token()
+    async with served(settings_without_database) as http:
+        assert (await called(http, "nothing", token=token)).status_code != 401
+        later = time.time() + 3_631
+        monkeypatch.setattr("mcp_server.auth.verifier.time.time", lambda: later)
+        response = await called(http, "nothing", token=token)
+    assert response.status_code == 401
+    assert 'error="invalid_token", error_description="The token has expired."' in response.headers["WWW-Authenticate"]
 
 
 @pytest.mark.parametrize("scope", ["openid profile", "openid mcp.read", "", None])
@@ -193,6 +207,7 @@ async def test_a_page_on_this_machine_or_of_the_exchange_may_call_from_a_browser
     exposed = refused.headers["Access-Control-Expose-Headers"]
     assert "WWW-Authenticate" in exposed
     assert "Mcp-Session-Id" in exposed
+    assert "Retry-After" in exposed
 
 
 async def test_a_foreign_page_may_not_call_from_a_browser(settings_without_database: HttpService) -> None:

@@ -61,3 +61,10 @@ def test_a_window_in_time_narrows_what_is_read(readings):
         assert all("effective_start >= COALESCE(" in condition for condition in conditions)
         assert all("effective_start < COALESCE(" in condition for condition in conditions)
         assert "obs_changed" not in "".join(lines)
+
+
+@pytest.mark.django_db
+def test_an_mcp_token_is_found_along_indexes_however_many_there_are():
+    plan = plan_of("mcp_token")
+    for table in ("core_mcptoken", "oauth2_provider_accesstoken", "oauth2_provider_idtoken", "core_narrowing"):
+        assert f"Seq Scan on {table} " not in plan, plan
