@@ -11,9 +11,8 @@ from core.api.clients import StudyName
 from core.api.organizations import OrganizationName
 from core.api.serializers import CamelCase, IdField, IdListField, PageQuery, Query
 from core.api.views import DOOR, RestView, operation
-from core.models import AuditEvent, AuditReach, McpToken, Organization, OrganizationAccess, Study, StudyAccess, User
+from core.models import AuditEvent, AuditReach, McpToken, Organization, Study, User, held
 from core.models.fetch import fetch
-from core.models.held import permissions_held, roles_held
 from core.models.mcp_token import McpTokenQuerySet
 from core.policy.claims import MAX_ORGANIZATIONS, MAX_STUDIES
 from core.policy.errors import PermissionDenied
@@ -102,7 +101,7 @@ class IntrospectQuery(Query):
 
 
 class OrganizationHeld(CamelCase):
-    id = IdField(source="organization_id")
+    id = IdField()
     role = serializers.CharField()
 
 
@@ -194,19 +193,23 @@ class McpTokenIntrospection(RestView):
         token = McpToken.objects.filter(token_hash=self.principal.token_key).first()
         if token is None:
             raise PermissionDenied("An MCP token says here what it is good for: send one as the bearer.")
-        roles = self._roles()
-        studies = StudyAccess.objects.filter(user_id=self.principal.caller_id).order_by("study_id")
-        organizations = OrganizationAccess.objects.filter(user_id=self.principal.caller_id)
-        listed = list(studies.values_list("study_id", flat=True).distinct()[: MAX_STUDIES + 1])
-        held = list(organizations.order_by("organization_id", "role").distinct()[: MAX_ORGANIZATIONS + 1])
+        studies = held.studies_held(self.principal, MAX_STUDIES + 1)
+        organizations = held.organizations_held(self.principal, MAX_ORGANIZATIONS + 1)
+        truncated = len(studies) > MAX_STUDIES or len(organizations) > MAX_ORGANIZATIONS
+        if "study_id" in self.query or "organization_id" in self.query:
+            roles = self._roles_there()
+        elif truncated:
+            roles = held.roles_held(self.principal)
+        else:
+            roles = held.roles_at_no_place(self.principal).union(role for _, role in (*studies, *organizations))
         said = {
             "active": True,
             "user": token.user_id,
             "user_type": self.principal.user_type.value,
-            "studies": listed[:MAX_STUDIES],
-            "organizations": held[:MAX_ORGANIZATIONS],
-            "truncated": len(listed) > MAX_STUDIES or len(held) > MAX_ORGANIZATIONS,
-            "permissions": sorted(permissions_held(self.principal, roles)),
+            "studies": list(dict.fromkeys(study_id for study_id, _ in studies))[:MAX_STUDIES],
+            "organizations": [{"id": id_, "role": role} for id_, role in organizations[:MAX_ORGANIZATIONS]],
+            "truncated": truncated,
+            "permissions": sorted(held.permissions_held(self.principal, roles)),
             "scope": token.scope,
             "description": token.description,
             "expires": token.expires,
@@ -214,10 +217,10 @@ class McpTokenIntrospection(RestView):
         }
         return Response(self.render(McpTokenSaysAnswer, said), headers={"Cache-Control": "no-store"})
 
-    def _roles(self) -> set[str]:
+    def _roles_there(self) -> set[str]:
         """At each place that is asked for. One out of reach is refused, whether there is one or not."""
-        places = [{name: self.query[name]} for name in ("study_id", "organization_id") if name in self.query]
-        roles = [roles_held(self.principal, **place) for place in places or [{}]]
+        there = {"study_id": held.roles_in_study, "organization_id": held.roles_in_organization}
+        roles = [there[name](self.principal, id_) for name, id_ in self.query.items()]
         if not all(roles):
             raise PermissionDenied("This token is not for that place.")
         return set.union(*roles)
