@@ -8,8 +8,9 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
-from django.db import OperationalError, connection
+from django.db import OperationalError, ProgrammingError, connection
 
+from core.models.signing_key import key_ring
 from core.sql import statement
 
 SMALLEST_KEY_BITS = 2048
@@ -46,6 +47,23 @@ def public_addresses_are_https(**_: Any) -> list[CheckMessage]:
             id="core.W001",
         )
         for name in plain
+    ]
+
+
+@register(Tags.security, deploy=True)
+def keys_can_be_opened(**_: Any) -> list[CheckMessage]:
+    """core.W010: a key whose turn it is, or will be, cannot sign. Not known while the database is out of reach."""
+    try:
+        shut = [key.kid for key in key_ring() if key.verify_until is None and key.key() is None]
+    except (OperationalError, ProgrammingError):  # the tables may not be there yet
+        return []
+    return [
+        checks.Warning(
+            f"The signing key {kid} cannot be opened with this SECRET_KEY, so an older one signs.",
+            hint="Put the SECRET_KEY of before into SECRET_KEY_FALLBACKS, or make a new key: `manage.py rotate_keys`.",
+            id="core.W010",
+        )
+        for kid in shut
     ]
 
 

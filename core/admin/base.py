@@ -64,6 +64,13 @@ class ExchangeAdmin(admin.ModelAdmin):
     list_per_page = 50
     number_fields: tuple[str, ...] = ("id",)
     """What a search for a number looks in. Django would compare it as text, which no index of numbers helps."""
+    hidden_columns = frozenset({"client_secret", "password", "private", "token", "token_checksum", "token_hash"})
+    """What no page shows. A filter in the URL could otherwise find it out letter by letter."""
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        if not self.hidden_columns.isdisjoint(lookup.split("__")):
+            return False
+        return super().lookup_allowed(lookup, value, request)
 
     def record_shown(self, request: HttpRequest, shown: Iterable[Any], *, found: bool = True) -> None:
         """Leaves the audit row of what a page showed; what tells of no patient leaves none."""

@@ -55,6 +55,7 @@ class RefreshTokenAdmin(CredentialAdmin, toolkit.RefreshTokenAdmin):
 
 class GrantAdmin(CredentialAdmin, toolkit.GrantAdmin):
     exclude = ("code_challenge", "nonce")
+    hidden_columns = ExchangeAdmin.hidden_columns | {"code"}
 
 
 class IDTokenAdmin(CredentialAdmin, toolkit.IDTokenAdmin):

@@ -15,6 +15,7 @@ from django.utils import timezone
 from jwcrypto import jwk
 
 from core.actions.signing_keys import SHORTEST_OVERLAP, prune, replace_at_once, rotate
+from core.checks import keys_can_be_opened
 from core.models import SigningKey, User
 from core.models.signing_key import Algorithm, key_ring, signer
 from core.oauth import keys
@@ -214,3 +215,12 @@ def test_a_signature_counts_by_kid_alone_and_not_by_a_key_that_the_token_brings(
     forged = jwt.encode({"aud": "x"}, pem, algorithm="RS256", headers={"kid": next(iter(published()))})
     with pytest.raises(jwt.InvalidSignatureError):
         flow.verified(forged, "x")
+
+
+def test_a_key_that_cannot_be_opened_is_warned_of_by_name(settings) -> None:
+    assert keys_can_be_opened() == []
+    key = rotate(Algorithm.RS256, overlap=HOUR)
+    assert keys_can_be_opened() == []
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another", []
+    (warning,) = keys_can_be_opened()
+    assert (warning.id, key.kid in warning.msg) == ("core.W010", True)
