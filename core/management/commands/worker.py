@@ -16,9 +16,7 @@ from django_tasks_db.models import DBTaskResult
 
 from core.actions.mcp_tokens import sweep_tokens
 from core.actions.registrations import forget_unused_clients
-from core.actions.registrations import forget_unused_clients
 from core.actions.sealing import seal_audit
-from core.actions.signing_keys import prune as prune_signing_keys
 from core.actions.signing_keys import prune as prune_signing_keys
 from core.fhir.bulk.tasks import expire, reconcile
 
@@ -28,8 +26,6 @@ CHORES: tuple[tuple[Callable[[], object], timedelta], ...] = (
     (reconcile, timedelta(seconds=30)),
     (expire, timedelta(minutes=10)),
     (seal_audit, timedelta(minutes=5)),
-    (prune_signing_keys, timedelta(hours=1)),
-    (forget_unused_clients, timedelta(hours=1)),
     (prune_signing_keys, timedelta(hours=1)),
     (forget_unused_clients, timedelta(hours=1)),
     (sweep_tokens, timedelta(hours=1)),
