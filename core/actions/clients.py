@@ -83,8 +83,8 @@ def create_own_client(
 ) -> tuple[Client, str]:
     """A practitioner's own client, which acts for them without a login; and its secret, which nobody is shown again.
 
-    `studies` and `organizations` (ids) are all that it reaches; None for both leaves what its owner reaches. It can do no
-    more than the token that makes it. Raises PermissionDenied and InsufficientScope; InvalidInput for other scopes.
+    `studies` and `organizations` (ids) are all that it reaches; None for both leaves what its owner reaches. It can do
+    no more than the token that makes it. Raises PermissionDenied and InsufficientScope; InvalidInput for other scopes.
     """
     if actor.user_type is not UserType.PRACTITIONER:
         raise PermissionDenied("Only practitioners have clients of their own.")

@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 from core.actions.acting import acting, record_write
 from core.actions.ingest import DATA_POINT, Upload, UploadsRefused
 from core.actions.observations import json_text
+from core.actions.scope_codes import check_told_kind
 from core.actions.upload_gate import Refusal, Sending, ask
 from core.models import Observation, ObservationIdentifier
 from core.open_mhealth import TimeFrame, check_data_point, scalar
@@ -20,9 +21,8 @@ def update_observation(*, actor: Principal, door: str, observation: Observation,
 
     Raises UploadsRefused. An observation keeps its patient and its kind.
     """
-    verdict = ask(
-        actor, [sending := Sending(upload.patient_id, upload.coding_system, upload.coding_code, upload.data_source_id)]
-    )[sending]
+    sending = Sending(upload.patient_id, upload.coding_system, upload.coding_code, upload.data_source_id)
+    verdict = ask(actor, [sending], interaction="u")[sending]
     if isinstance(verdict, Refusal):
         raise UploadsRefused({0: verdict})
     if (upload.patient_id, verdict) != (observation.patient_id, observation.code_id):
@@ -37,7 +37,8 @@ def update_observation(*, actor: Principal, door: str, observation: Observation,
 
 
 def delete_observation(*, actor: Principal, door: str, observation: Observation) -> None:
-    """For the patient, and for whose role includes sending it. Raises PermissionDenied."""
+    """For the patient, and for whose role includes sending it. Raises PermissionDenied and InsufficientScope."""
+    check_told_kind(actor, observation.code, "d")
     writable = Observation.objects.visible_to(actor, Permission.OBSERVATION_WRITE)
     if not writable.filter(pk=observation.pk).exists():
         raise PermissionDenied(f"Your role does not include changing data of Patient {observation.patient_id}.")

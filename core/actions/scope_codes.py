@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 
-from core.models import CodeableConcept
+from core.models import CodeableConcept, Narrowing
 from core.open_mhealth.kinds import is_in_category
-from core.policy.errors import InvalidInput
-from core.policy.principal import UserType
-from core.policy.scopes import ResourceScope, counting, parse
+from core.policy.errors import InsufficientScope, InvalidInput
+from core.policy.principal import Principal, UserType
+from core.policy.scopes import Interaction, ResourceScope, context_of, counting, parse
 
 _UNKNOWN = "There is no kind of data here with the code or category that a scope names."
 _UNEVEN = (
@@ -48,6 +48,14 @@ def check_told_apart(scopes: Iterable[str]) -> None:
         readings = {frozenset(letters) & {"r", "s"} for letters in codes.values() if letters != "c"}
         if len(readings) > 1 or frozenset() in readings:
             raise InvalidInput(_UNEVEN)
+
+
+def check_told_kind(actor: Principal, code: CodeableConcept, interaction: Interaction) -> None:
+    """Raises InsufficientScope when the token tells observations apart and does not have this letter for the kind."""
+    narrowing = Narrowing.objects.filter(pk=actor.narrowing_id, every_code=False).first()
+    if narrowing and not narrowing.code_links.filter(code=code, letters__contains=interaction).exists():
+        scope = f"{context_of(actor)}/Observation.{interaction}?code={code.coding_system}|{code.coding_code}"
+        raise InsufficientScope(scope)
 
 
 def kinds_of(scope: ResourceScope) -> list[CodeableConcept]:

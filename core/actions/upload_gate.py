@@ -10,10 +10,11 @@ from django.db import connection
 from core.models.access import for_caller
 from core.models.code import IEEE_1752, OPEN_MHEALTH
 from core.policy.checks import no_such
-from core.policy.errors import DomainError, InvalidInput, NotVisible, PermissionDenied
+from core.policy.errors import DomainError, InsufficientScope, InvalidInput, NotVisible, PermissionDenied
 from core.policy.permissions import Permission
 from core.policy.principal import Principal
 from core.policy.roles import roles_for
+from core.policy.scopes import Interaction, context_of
 from core.sql import statement
 
 _GATE = statement("observations_gate")
@@ -41,13 +42,16 @@ class _Answer(NamedTuple):
     code_id: int | None
     patient_is_visible: bool
     role_allows: bool
+    scope_covers: bool
     is_consented: bool
     device_sends_this: bool
     device_is_the_studys: bool
 
 
-def ask(actor: Principal, sendings: Collection[Sending]) -> dict[Sending, int | Refusal]:
-    """For each the id of its kind (CodeableConcept), or why `actor` may not send it.
+def ask(
+    actor: Principal, sendings: Collection[Sending], *, interaction: Interaction = "c"
+) -> dict[Sending, int | Refusal]:
+    """For each the id of its kind (CodeableConcept), or why `actor` may not send it: a new one, or a changed one ("u").
 
     Patients send their own, and those whose role in a study's organization includes it, only with the patient's consent
     to the kind in that study. Codes of IEEE 1752.1 are also known by Open mHealth's system.
@@ -55,6 +59,7 @@ def ask(actor: Principal, sendings: Collection[Sending]) -> dict[Sending, int | 
     asked = list(sendings)
     given: dict[str, Any] = {
         "user_id": actor.caller_id,
+        "letter": interaction,
         "may_write": roles_for(actor, Permission.OBSERVATION_WRITE),
         "may_read_patient": roles_for(actor, Permission.PATIENT_READ),
         "patient_ids": [sending.patient_id for sending in asked],
@@ -64,7 +69,9 @@ def ask(actor: Principal, sendings: Collection[Sending]) -> dict[Sending, int | 
     }
     with connection.cursor() as cursor:
         cursor.execute(for_caller(_GATE, actor), given)
-        return {asked[answer.place]: _verdict(asked[answer.place], answer) for answer in map(_Answer._make, cursor)}
+        answers = map(_Answer._make, cursor.fetchall())
+    scope = f"{context_of(actor)}/Observation.{interaction}"
+    return {asked[answer.place]: _verdict(asked[answer.place], answer, scope) for answer in answers}
 
 
 def _system(sending: Sending) -> str:
@@ -73,7 +80,7 @@ def _system(sending: Sending) -> str:
     return sending.coding_system
 
 
-def _verdict(sending: Sending, answer: _Answer) -> int | Refusal:
+def _verdict(sending: Sending, answer: _Answer, scope: str) -> int | Refusal:
     patient, device = f"Patient {sending.patient_id}", f"Device {sending.data_source_id}"
     if answer.code_id is None:
         return Refusal(InvalidInput("The code is none of the kinds of data that are exchanged here."), "code.coding[0]")
@@ -81,6 +88,9 @@ def _verdict(sending: Sending, answer: _Answer) -> int | Refusal:
         return Refusal(NotVisible(no_such("Patient", sending.patient_id)), "subject")
     if not answer.role_allows:
         return Refusal(PermissionDenied(f"Your role does not include sending data of {patient}."), "subject")
+    if not answer.scope_covers:
+        asked = f"{scope}?code={_system(sending)}|{sending.coding_code}"
+        return Refusal(InsufficientScope(asked), "code")
     if not answer.is_consented:
         sentence = f"{patient} has not consented to this kind of data in a study that you may send for."
         return Refusal(PermissionDenied(sentence), "code")

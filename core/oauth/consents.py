@@ -3,6 +3,8 @@
 from collections.abc import Collection
 
 from oauth2_provider.models import Application
+from oauthlib.common import Request
+from oauthlib.oauth2.rfc6749.errors import InvalidScopeError
 
 from core.actions.client_consents import Reach
 from core.actions.narrowings import narrow
@@ -32,6 +34,15 @@ def _covers(consent: ClientConsent, scopes: Collection[str], resources: Collecti
     # A scope with a query is in force through the consent's narrowing, which is made for all of its scopes together.
     fits = asked == granted if any("?" in scope for scope in asked) else asked <= granted
     return fits and set(resources) <= set(consent.resource) and bool(resources) == bool(consent.resource)
+
+
+def check_refreshed(consent: ClientConsent, request: Request) -> None:
+    """Raises the OAuth error `invalid_scope` for fewer scopes with a query than were granted: what the token is
+    narrowed to was made for all of them together, so that it would reach more than it says.
+    """
+    granted, asked = set(consent.scope.split()), set((request.scope or "").split())
+    if asked and asked != granted and any("?" in scope for scope in granted):
+        raise InvalidScopeError(description="Leave the scope out: with a query it stays as it was.", request=request)
 
 
 def narrowed(user: User, scopes: Collection[str], reach: Reach) -> Narrowing | None:

@@ -9,9 +9,7 @@ from core.oauth.device import DeviceAuthorizationView, DeviceView
 from core.oauth.introspection import introspect
 from core.oauth.keys import jwks
 from core.oauth.logout import LogoutView
-from core.oauth.logout import LogoutView
 from core.oauth.metadata import metadata
-from core.oauth.registration import RegistrationManagementView, RegistrationView
 from core.oauth.registration import RegistrationManagementView, RegistrationView
 from core.oauth.smart import smart_configuration
 from core.oauth.views import TokenView
@@ -42,9 +40,6 @@ urlpatterns = [
     path("device/", DeviceView.as_view(), name="device"),
     path("revoke_token/", RevokeTokenView.as_view(), name="revoke-token"),
     path("introspect/", introspect, name="introspect"),
-    path("register/", RegistrationView.as_view(), name="dcr-register"),
-    path("register/<str:client_id>/", RegistrationManagementView.as_view(), name="dcr-register-management"),
-    path("logout/", LogoutView.as_view(), name="rp-initiated-logout"),
     path("register/", RegistrationView.as_view(), name="dcr-register"),
     path("register/<str:client_id>/", RegistrationManagementView.as_view(), name="dcr-register-management"),
     path("logout/", LogoutView.as_view(), name="rp-initiated-logout"),

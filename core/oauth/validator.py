@@ -26,7 +26,7 @@ from core.actions.client_consents import Reach, family_of, give, standing
 from core.models import ClientConsent, ConsentedToken, PractitionerClient
 from core.models.signing_key import Algorithm
 from core.oauth import client_credentials, device_codes, launch
-from core.oauth.consents import narrowed
+from core.oauth.consents import check_refreshed, narrowed
 from core.oauth.keys import sign, verification_key
 from core.oauth.resources import canonical, check_within
 from core.oauth.scopes import check_offered
@@ -192,6 +192,7 @@ class Validator(OAuth2Validator):
         request.consent = standing(request.refresh_token_instance.token_family, client)
         if request.consent is None:
             return False
+        check_refreshed(request.consent, request)
         self._check_and_set_request_resource(request)
         return request.user.is_active
 

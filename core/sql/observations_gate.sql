@@ -1,5 +1,6 @@
 -- What stands against sending these kinds of observations of these patients from these devices, for all that a sender
 -- asks at a time. A row each: the kind's id, and the first of the answers that is no is why it is refused.
+-- A token that is narrowed to kinds of data has the letter of SMART's `cruds` for this one.
 -- The device is known, sends this kind (or says of none what it sends), and belongs to the study if that names its own.
 SELECT
     asked.place - 1 AS place,
@@ -14,6 +15,14 @@ SELECT
         WHERE access.user_id = %(user_id)s AND access.role = ANY(%(may_write)s)
         AND access.patient_id = asked.patient_id
     ) AS role_allows,
+    NOT EXISTS (
+        SELECT FROM core_narrowing AS narrowing
+        WHERE narrowing.id = %(user_id)s AND NOT narrowing.every_code AND NOT EXISTS (
+            SELECT FROM core_narrowingcode AS left_over
+            WHERE left_over.narrowing_id = narrowing.id AND left_over.code_id = code.id
+            AND position(%(letter)s IN left_over.letters) > 0
+        )
+    ) AS scope_covers,
     upload.studies IS NOT NULL AS is_consented,
     asked.data_source_id IS NULL OR (
         EXISTS (SELECT FROM core_datasource AS source WHERE source.id = asked.data_source_id)
