@@ -52,7 +52,8 @@ class McpTokens:
 
     async def _look_up(self, token_key: str) -> Caller:
         try:
-            await asyncio.wait_for(self._looking_up.acquire(), _PATIENCE_SECONDS)
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                await self._looking_up.acquire()
         except TimeoutError:
             raise Unavailable("Too many MCP tokens are being looked up: try again in a few seconds.") from None
         try:
@@ -96,6 +97,6 @@ def _principal(row: asyncpg.Record, token_key: str) -> Principal:
         token_key=token_key,
         limits=TokenLimits(truncated=True),  # it carries no claims: the database alone decides
         narrowing_id=row["narrowing_id"],
-        permissions=frozenset(map(Permission, row["permissions"])),
+        permissions=frozenset(permission for permission in Permission if permission in row["permissions"]),
         studies=None if row["studies"] is None else frozenset(row["studies"]),
     )

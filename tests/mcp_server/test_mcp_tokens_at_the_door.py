@@ -74,6 +74,11 @@ def cannot_read_studies(user: User) -> str:
 
 
 @pytest.fixture
+def with_a_permission_of_another_time(user: User) -> str:
+    return make(user, permissions=["study:read", "horoscope:read"])
+
+
+@pytest.fixture
 def without_mcp(user: User) -> str:
     return make(user, scope="user/*.rs")
 
@@ -138,6 +143,14 @@ async def test_a_token_without_the_permission_sees_nothing(settings: HttpService
     async with served(settings) as http:
         response = await called(http, "get_study_count", token=cannot_read_studies)
     assert response.json()["result"]["structuredContent"]["total"] == 0
+
+
+async def test_a_permission_that_there_is_no_more_grants_nothing_and_harms_nobody(
+    settings: HttpService, with_a_permission_of_another_time: str
+) -> None:
+    async with served(settings) as http:
+        response = await called(http, "get_study_count", token=with_a_permission_of_another_time)
+    assert response.json()["result"]["structuredContent"]["total"] == 2
 
 
 async def test_a_token_without_the_scope_is_told_so(settings: HttpService, without_mcp: str) -> None:
@@ -245,6 +258,26 @@ async def test_a_flood_of_guesses_leaves_the_connections_to_those_who_ask(
     assert {type(answer) for answer in answers[:300]} <= {NotAuthenticated, Unavailable}
     assert not any(isinstance(answer, Exception) for answer in answers[300:])
     assert most <= 2
+
+
+async def test_while_lookups_take_too_long_whoever_waits_is_told_to_try_again(
+    settings_without_database: HttpService, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mcp_tokens, "_PATIENCE_SECONDS", 0.01)
+    stuck = asyncio.Event()
+
+    async def never(*_: Any) -> Any:
+        await stuck.wait()
+        raise Unavailable
+
+    monkeypatch.setattr(Database, "row", never)
+    known = McpTokens(Database.of(settings_without_database), tokens.ISSUER)
+    slow = [asyncio.create_task(known.find(new_token())) for _ in range(2)]
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable, match="try again in a few seconds"):
+        await known.find(token)
+    stuck.set()
+    await asyncio.gather(*slow, return_exceptions=True)
 
 
 async def test_what_is_kept_in_mind_is_bounded(
