@@ -2,9 +2,11 @@
 
 from django.urls import include, path
 
+from core.accounts.codes import CodesView
 from core.accounts.saml import FinishSamlView
 
 urlpatterns = [
     path("saml/<slug:organization_slug>/acs/finish/", FinishSamlView.as_view()),
+    path("codes/", CodesView.as_view(), name="sign_up_codes"),
     path("", include("allauth.urls")),
 ]

@@ -7,6 +7,7 @@ import hashlib
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
@@ -64,6 +65,11 @@ def make_sign_up_code(
     return code, text
 
 
+def organizations_to_invite_to(user: User) -> QuerySet[Organization]:
+    """Those whose roles they may give: they manage its practitioners."""
+    return Organization.objects.visible_to(_principal(user), Permission.PRACTITIONER_MANAGE)
+
+
 @transaction.atomic
 def redeem_sign_up_code(*, code: str, email: str) -> SignUpCode:
     """One use of a code, which is gone then; of two who come at once for the last one, one gets it.
@@ -98,8 +104,7 @@ def finish_sign_up(user: User) -> None:
 def _may_give(maker: User, organization: Organization | None) -> bool:
     if not maker.is_active or organization is None:
         return maker.is_active and maker.is_superuser
-    managed = Organization.objects.visible_to(_principal(maker), Permission.PRACTITIONER_MANAGE)
-    return managed.filter(pk=organization.pk).exists()
+    return organizations_to_invite_to(maker).filter(pk=organization.pk).exists()
 
 
 def _principal(user: User) -> Principal:

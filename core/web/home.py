@@ -5,6 +5,9 @@ from allauth.socialaccount.adapter import get_adapter
 from django.conf import settings
 from django.views.generic import TemplateView
 
+from core.actions.sign_up import organizations_to_invite_to
+from core.models import User
+
 
 class HomeView(TemplateView):
     """The one page that everybody can open: the way in, or what somebody can do with their account."""
@@ -13,7 +16,9 @@ class HomeView(TemplateView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context = super().get_context_data(**kwargs) | {"can_sign_up": settings.SIGN_UP != "off"}
-        if self.request.user.is_authenticated:
-            context["has_second_factor"] = is_mfa_enabled(self.request.user)
+        user = self.request.user
+        if isinstance(user, User):
+            context["can_invite"] = settings.SIGN_UP != "off" and organizations_to_invite_to(user).exists()
+            context["has_second_factor"] = is_mfa_enabled(user)
             context["has_sso"] = bool(get_adapter().list_apps(self.request))
         return context

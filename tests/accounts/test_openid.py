@@ -58,7 +58,7 @@ def log_in(client: Client) -> Any:
 
 def test_the_login_page_offers_it(configure: Any) -> None:
     page = Client().get("/accounts/login/").content.decode()
-    assert "Log in with Hospital" in page
+    assert "Go on with Hospital" in page
     assert Client().get("/accounts/oidc/hospital/login/").status_code == 200  # asks first: no login by a link
 
 
@@ -234,6 +234,17 @@ def test_a_second_factor_is_asked_for_after_it(configure: Any, hospital: OpenIDP
     client = Client()
     assert log_in(client)["Location"] == "/accounts/2fa/authenticate/"
     assert not is_logged_in(client)
+
+
+@pytest.mark.parametrize("elsewhere", ["https://evil.example.org/", "//evil.example.org", "/\\evil.example.org"])
+def test_it_leads_to_no_other_site(configure: Any, hospital: OpenIDProvider, elsewhere: str) -> None:
+    configure(by_email=True)
+    person()
+    hospital.says(email=MARY)
+    client = Client()
+    asked = client.post("/accounts/oidc/hospital/login/", query_params={"process": "login", "next": elsewhere})
+    state = parse_qs(urlsplit(asked["Location"]).query)["state"][0]
+    assert come_back(client, state)["Location"] == "/"
 
 
 def test_a_provider_that_is_not_configured_is_not_there() -> None:

@@ -203,3 +203,40 @@ def test_an_administrator_makes_a_code_which_is_shown_once(lab: Organization) ->
     made = SignUpCode.objects.get()
     assert code not in admin.get(f"/admin/core/signupcode/{made.pk}/change/").content.decode()
     assert sign_up(code).status_code == 302
+
+
+def browser_of(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def test_a_manager_makes_a_code_on_a_page_of_their_own(manager: User, lab: Organization) -> None:
+    browser = browser_of(manager)
+    assert "/accounts/codes/" in browser.get("/").content.decode()
+    fields = {"organization": lab.pk, "role": "member", "email": "", "uses": "1"}
+    code = browser.post("/accounts/codes/", fields).context["text"]
+    assert code not in browser.get("/accounts/codes/").content.decode()
+    assert sign_up(code).status_code == 302
+
+
+def test_a_manager_cannot_choose_another_organization_there(manager: User) -> None:
+    fields = {"organization": OrganizationFactory().pk, "role": "member", "email": "", "uses": "1"}
+    answer = browser_of(manager).post("/accounts/codes/", fields)
+    assert "text" not in answer.context
+    assert not SignUpCode.objects.exists()
+
+
+@pytest.mark.parametrize("role", ["viewer", "member"])
+def test_for_who_manages_nobody_there_is_no_such_page(lab: Organization, role: str) -> None:
+    browser = browser_of(MembershipFactory(organization=lab, role=role).practitioner.user)
+    fields = {"organization": lab.pk, "role": "viewer", "email": "", "uses": "1"}
+    assert browser.get("/accounts/codes/").status_code == 404
+    assert browser.post("/accounts/codes/", fields).status_code == 404
+    assert "/accounts/codes/" not in browser.get("/").content.decode()
+    assert Client().get("/accounts/codes/").status_code == 302
+
+
+def test_where_nobody_signs_up_there_is_no_such_page(settings: Any, manager: User) -> None:
+    settings.SIGN_UP = "off"
+    assert browser_of(manager).get("/accounts/codes/").status_code == 404
