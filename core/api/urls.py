@@ -3,6 +3,7 @@
 from django.urls import path, re_path, register_converter
 
 from core.api import (
+    client_consents,
     clients,
     codes,
     consents,
@@ -26,6 +27,8 @@ register_converter(IdConverter, "id")
 
 urlpatterns = [
     path("users/profile", users.Profile.as_view()),
+    path("client_consents", client_consents.ClientConsentList.as_view()),
+    path("client_consents/<id:pk>", client_consents.ClientConsentDetail.as_view()),
     path("clients", clients.ClientList.as_view()),
     path("clients/own", clients.OwnClients.as_view()),
     path("clients/<id:pk>", clients.ClientDetail.as_view()),

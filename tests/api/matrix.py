@@ -14,6 +14,7 @@ begins in the same world and is rolled back.
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.actions.client_consents import give
 from core.models import CodeableConcept, DataSource, Practitioner, StudyClient
 from tests import personas
 from tests.factories import InvitationFactory, ObservationFactory, OrganizationClientFactory, PatientFactory
@@ -221,6 +222,13 @@ CLIENTS = [
     Row("PUT", "clients/{client}", "200 200 403 403 403 404 403 403 404", _CLIENT),
     Row("PATCH", "clients/{client}", "200 200 403 403 403 404 403 403 404", {"name": "An app"}),
     Row("DELETE", "clients/{client}", "204 204 403 403 403 404 403 403 404"),
+    Row("POST", "clients/{client}/secret", "409 409 403 403 403 404 403 403 404"),  # a public one has none
+    Row(
+        "POST",
+        "clients/own",
+        "201 201 201 201 201 201 403 403 403",
+        {"name": "A script", "scopes": ["system/Observation.rs"]},
+    ),
     Row("GET", "invitation", EVERYBODY_200),
     Row(
         "POST",
@@ -250,6 +258,9 @@ MCP_TOKENS = [
 ]
 
 PERSONAL = [
+    Row("GET", "client_consents", EVERYBODY_200),
+    Row("GET", "client_consents/{client}", "404 200 404 404 404 404 404 404 404"),  # Mary's
+    Row("DELETE", "client_consents/{client}", "404 204 404 404 404 404 404 404 404"),
     Row("GET", "users/profile", EVERYBODY_200),
     Row("PATCH", "users/profile", EVERYBODY_200, {"firstName": "Kim"}),
     Row("GET", "settings", EVERYBODY_200),
@@ -285,6 +296,7 @@ def ids_of_the_world() -> dict[str, int]:
     lab = personas.organization_of("Lifespan Lab")
     client = OrganizationClientFactory(organization=lab)
     StudyClient.objects.create(study=personas.study_of(personas.BP_AND_HR), client=client.application)
+    give(user=personas.user_of("manager_mary"), application=client.application, code="a code", scope="openid")
     invitation = InvitationFactory(patient=personas.patient_of("ll_patient_pamela"), client=client.application)
     heart_rate = CodeableConcept.objects.get(pk=code["omh:heart-rate:2.0"])
     observation = ObservationFactory(patient=personas.patient_of("ll_patient_peter"), code=heart_rate)
