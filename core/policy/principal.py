@@ -43,7 +43,7 @@ class Principal:
     permissions: frozenset[Permission] | None = None
     """What the token can do at most; None for everything that the person can."""
     studies: frozenset[int] | None = None
-    """The studies that the token names, and it is for nothing else; None where it is for whole organizations too."""
+    """The studies that an MCP token names, where it is for nothing else; None for every other token."""
 
     @property
     def caller_id(self) -> int:

@@ -4,7 +4,7 @@ SELECT
     account.id, account.is_superuser OR practitioner.id IS NOT NULL AS is_practitioner,
     COALESCE(application.client_id, '') AS client_id, token.scope, token.resource::text,
     COALESCE(own.id, consent.narrowing_id) AS narrowing_id,
-    NULL::text[] AS permissions, named.studies, false AS use_is_to_be_noted
+    NULL::text[] AS permissions, NULL::bigint[] AS studies, false AS use_is_to_be_noted
 FROM oauth2_provider_accesstoken AS token
 JOIN core_user AS account ON account.id = token.user_id AND account.is_active
 LEFT JOIN core_practitioner AS practitioner ON practitioner.user_id = account.id
@@ -12,5 +12,4 @@ LEFT JOIN oauth2_provider_application AS application ON application.id = token.a
 LEFT JOIN core_narrowing AS own ON own.access_token_id = token.id
 LEFT JOIN core_consentedtoken AS link ON link.access_token_id = token.id
 LEFT JOIN core_clientconsent AS consent ON consent.id = link.consent_id
-LEFT JOIN narrowing_named AS named ON named.narrowing_id = COALESCE(own.id, consent.narrowing_id)
 WHERE token.token_checksum = %(checksum)s AND token.expires > now()

@@ -8,6 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from core.actions.mcp_tokens import MAX_STANDING, create_token
+from core.actions.narrowings import narrow
 from core.models import AuditEvent, McpToken, Narrowing
 from core.policy.mcp_tokens import PREFIX, is_well_formed, new_token, token_hash
 from tests import personas
@@ -332,6 +333,14 @@ def test_a_study_that_a_token_does_not_name_is_refused_whether_it_exists_or_not(
         assert answer.status_code == 403
         assert f"This token is for the studies {named[0]}, {named[1]} only." in answer.content.decode()
     assert AuditEvent.objects.filter(outcome="refused").count() == 2
+
+
+def test_a_login_narrowed_on_the_consent_page_says_of_other_studies_what_it_says_of_none():
+    narrowing = narrow(personas.user_of("manager_mary"), studies=[study_id()])
+    login = as_("manager_mary", narrowing=narrowing)
+    assert login.get(f"/api/v1/studies/{study_id()}").status_code == 200
+    for other in (study_id(personas.BP_AND_HR), 999_999):
+        assert login.get(f"/api/v1/studies/{other}").status_code == 404
 
 
 def test_a_token_for_an_organization_says_of_other_studies_what_it_says_of_none():
