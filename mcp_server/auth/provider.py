@@ -99,11 +99,21 @@ class Provider:
             tokens = await _asked(
                 device.tokens(client, str(self.server.token_endpoint), given, sleep, **self._resource())
             )
+        if "id_token" not in tokens and "refresh_token" in tokens:  # RFC 8628 promises none; a renewal brings it
+            tokens = await self._renewed(tokens)
         await self._id_token(tokens)
         await keep(tokens)
 
     async def refresh(self, tokens: Tokens) -> Tokens:
         """Raises NotAuthenticated when the refresh token no longer stands."""
+        fresh = await self._renewed(tokens)
+        if fresh["id_token"] != tokens["id_token"]:
+            signed = await self._id_token(fresh)
+            if signed.claims["sub"] != claims_of(tokens).get("sub"):  # OpenID Connect Core §12.2
+                raise NotAuthenticated("The exchange renewed the login of somebody else.")
+        return fresh
+
+    async def _renewed(self, tokens: Tokens) -> Tokens:
         if "refresh_token" not in tokens:
             raise NotAuthenticated("This login cannot be renewed.")
         async with self._client() as client:
@@ -113,12 +123,7 @@ class Provider:
                     str(self.server.token_endpoint), refresh_token=tokens["refresh_token"], **self._resource()
                 )
             )
-        fresh = {**tokens, **fresh}
-        if fresh["id_token"] != tokens["id_token"]:
-            signed = await self._id_token(fresh)
-            if signed.claims["sub"] != claims_of(tokens).get("sub"):  # OpenID Connect Core §12.2
-                raise NotAuthenticated("The exchange renewed the login of somebody else.")
-        return fresh
+        return {**tokens, **fresh}
 
     async def revoke(self, tokens: Tokens) -> None:
         """RFC 7009. Raises Unavailable when the server does not hear it: the login runs out there by itself."""

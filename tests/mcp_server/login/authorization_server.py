@@ -42,6 +42,7 @@ class AuthorizationServer(ThreadingHTTPServer):
         self.id_token_key: Any = None
         self.token_response: dict[str, Any] = {}
         self.device: dict[str, Any] = {}
+        self.device_id_token = True
 
     def documents(self) -> dict[str, dict[str, Any]]:
         return {
@@ -122,6 +123,8 @@ class AuthorizationServer(ThreadingHTTPServer):
             "id_token": tokens.signed(claims, typ="JWT", key=self.id_token_key),
             **self.token_response,
         }
+        if "device_code" in form and not self.device_id_token:
+            del response["id_token"]
         return 200, {name: value for name, value in response.items() if value is not None}
 
     def _nonce(self) -> str | None:

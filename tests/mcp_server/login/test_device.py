@@ -59,6 +59,18 @@ async def test_the_person_is_shown_an_address_and_a_code_and_is_logged_in_when_t
     assert kept["access_token"] == "access-3"
 
 
+async def test_an_exchange_that_gives_the_id_token_with_the_first_renewal_is_asked_for_it(
+    server: AuthorizationServer, terminal: Terminal
+) -> None:
+    server.device_id_token = False
+    await terminal.log_in(server)
+    grants = [request["grant_type"].rpartition(":")[2] for request in server.token_requests]
+    assert grants == ["device_code", "refresh_token"]
+    [kept] = terminal.kept
+    assert kept["access_token"] == "access-2"
+    assert kept["id_token"]
+
+
 async def test_a_server_that_is_asked_too_often_is_asked_less_often(
     server: AuthorizationServer, terminal: Terminal
 ) -> None:
