@@ -7,35 +7,37 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, JsonResponse
+from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
-from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_POST
 from oauth2_provider.models import Application
 from oauthlib.common import Request
 
 from core.oauth.validator import Validator
+from core.oauth.wrong_secrets import CountsWrongSecrets
 from core.policy.claims import MAX_STUDIES
 from core.sql import statement
 
 _INTROSPECT = statement("introspect")
 
 
-@csrf_exempt
-@require_POST  # RFC 7662 §2.1; a token in a URL ends up in logs
-@never_cache
-def introspect(request: HttpRequest) -> JsonResponse:
+@method_decorator(never_cache, name="dispatch")
+class IntrospectionView(CountsWrongSecrets):
     """Of a token that stands: what it was granted for. Of anything else, or what is not the asker's to know: inactive.
 
     Clients ask with their secret: each about its own tokens, a resource server (core/models/client.py) about all.
     """
-    asker = _asker(request)
-    if asker is None:
-        challenge = {"WWW-Authenticate": 'Basic realm="JupyterHealth Exchange"'}
-        return _error("invalid_client", "Ask with a client's id and secret.", status=401, headers=challenge)
-    tokens = request.POST.getlist("token")
-    if len(tokens) != 1:
-        return _error("invalid_request", "Send one token.", status=400)
-    return JsonResponse(_told(tokens[0], asker))
+
+    http_method_names = ["post", "options"]  # RFC 7662 §2.1; a token in a URL ends up in logs
+
+    def post(self, request: HttpRequest) -> JsonResponse:
+        asker = _asker(request)
+        if asker is None:
+            challenge = {"WWW-Authenticate": 'Basic realm="JupyterHealth Exchange"'}
+            return _error("invalid_client", "Ask with a client's id and secret.", status=401, headers=challenge)
+        tokens = request.POST.getlist("token")
+        if len(tokens) != 1:
+            return _error("invalid_request", "Send one token.", status=400)
+        return JsonResponse(_told(tokens[0], asker))
 
 
 def _asker(request: HttpRequest) -> Application | None:

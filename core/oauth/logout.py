@@ -25,6 +25,7 @@ from oauthlib.common import add_params_to_uri
 
 from core.actions.clients import leads_somewhere
 from core.models import User
+from core.oauth.guard import guarded
 from core.oauth.registration import LOOPBACK
 
 
@@ -44,6 +45,10 @@ class LogoutView(RPInitiatedLogoutView):
             return super().post(request, *args, **kwargs)
         request.GET = request.POST
         return self.get(request, *args, **kwargs)
+
+    def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> HttpResponseBase:
+        response = super().render_to_response(context, **kwargs)
+        return guarded(response, self.oidc_data.get("post_logout_redirect_uri") or "")
 
     def get_request_application(self, id_token: IDToken | None, client_id: str | None) -> Application | None:
         try:

@@ -175,7 +175,7 @@ def _check_is_same_client(sent: Mapping[str, Any], kept: Mapping[str, Any], clie
 
 
 def _sent(request: HttpRequest) -> dict[str, Any]:
-    if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BODY or len(request.body) > MAX_BODY:
+    if len(request.body) > MAX_BODY:  # Django reads no more than DATA_UPLOAD_MAX_MEMORY_SIZE
         raise InvalidMetadataError(f"The metadata is too long: {MAX_BODY} bytes are the most.")
     try:
         sent = orjson.loads(request.body)

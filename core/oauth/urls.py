@@ -1,18 +1,18 @@
 """The authorization server's endpoints, mounted at /o/. The names are the library's, which builds URLs from them."""
 
 from django.urls import path
-from oauth2_provider.views import RevokeTokenView, UserInfoView
+from oauth2_provider.views import UserInfoView
 
 from core.oauth.authorization import AuthorizationView
 from core.oauth.connected_apps import AppsView, AppView
 from core.oauth.device import DeviceAuthorizationView, DeviceView
-from core.oauth.introspection import introspect
+from core.oauth.introspection import IntrospectionView
 from core.oauth.keys import jwks
 from core.oauth.logout import LogoutView
 from core.oauth.metadata import metadata
 from core.oauth.registration import RegistrationManagementView, RegistrationView
 from core.oauth.smart import smart_configuration
-from core.oauth.views import TokenView
+from core.oauth.views import RevocationView, TokenView
 
 app_name = "oauth2_provider"
 
@@ -38,8 +38,8 @@ urlpatterns = [
     path("token/", TokenView.as_view(), name="token"),
     path("device-authorization/", DeviceAuthorizationView.as_view(), name="device-authorization"),
     path("device/", DeviceView.as_view(), name="device"),
-    path("revoke_token/", RevokeTokenView.as_view(), name="revoke-token"),
-    path("introspect/", introspect, name="introspect"),
+    path("revoke_token/", RevocationView.as_view(), name="revoke-token"),
+    path("introspect/", IntrospectionView.as_view(), name="introspect"),
     path("register/", RegistrationView.as_view(), name="dcr-register"),
     path("register/<str:client_id>/", RegistrationManagementView.as_view(), name="dcr-register-management"),
     path("logout/", LogoutView.as_view(), name="rp-initiated-logout"),

@@ -31,3 +31,7 @@ class TokenView(CountsWrongSecrets, views.TokenView):
             error = InvalidRequestError()
         return error and HttpResponse(error.json, status=error.status_code)
 
+
+class RevocationView(CountsWrongSecrets, views.RevokeTokenView):
+    """RFC 7009."""
+

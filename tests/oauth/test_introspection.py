@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
+from django.core.cache import caches
 from django.db import IntegrityError, transaction
 from django.test import Client
 from django.utils import timezone
@@ -204,3 +205,12 @@ def test_a_secret_kept_the_slow_way_is_kept_the_fast_way_once_it_was_shown(
 def test_a_client_without_a_secret_does_not_get_in_with_an_empty_one(service: Application) -> None:
     Application.objects.filter(pk=service.pk).update(client_secret="")
     assert introspect("x", "cohort-notebook:").status_code == 401
+
+
+def test_who_keeps_showing_a_wrong_secret_waits_and_others_do_not(service: Application) -> None:
+    caches["process"].clear()
+    answers = [introspect("x", "cohort-notebook:wrong").status_code for _ in range(31)]
+    assert answers == [401] * 30 + [429]
+    assert introspect("x", "another-client:wrong").status_code == 401
+    caches["process"].clear()
+    assert introspect("x").status_code == 200

@@ -3,6 +3,7 @@
 import json
 from base64 import urlsafe_b64decode
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import jwt
@@ -224,3 +225,28 @@ def test_a_key_that_cannot_be_opened_is_warned_of_by_name(settings) -> None:
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another", []
     (warning,) = keys_can_be_opened()
     assert (warning.id, key.kid in warning.msg) == ("core.W010", True)
+
+
+def test_the_mcp_servers_role_reads_neither_keys_nor_secrets() -> None:
+    with connection.cursor() as cursor:
+        for table in ("core_signingkey", "core_resourceserver"):
+            cursor.execute("SELECT has_table_privilege('jhe_mcp', %s, 'SELECT')", [table])
+            assert cursor.fetchone() == (False,)
+        cursor.execute(
+            "SELECT has_column_privilege('jhe_mcp', 'oauth2_provider_application', 'client_secret', 'SELECT')"
+        )
+        assert cursor.fetchone() == (False,)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_rotate_at_once_take_turns() -> None:
+    def one(_: int) -> str:
+        try:
+            return rotate(Algorithm.RS256, overlap=HOUR).kid
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as administrators:
+        kids = set(administrators.map(one, range(2)))
+    assert len(kids) == 2
+    assert [key.kid for key in SigningKey.objects.filter(verify_until=None)] == [SigningKey.objects.first().kid]

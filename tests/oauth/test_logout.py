@@ -78,6 +78,8 @@ def test_without_an_id_token_the_person_is_asked(browser: Client, somebody: User
     assert (page.status_code, is_logged_in(browser)) == (200, True)
     assert "Cohort Notebook" in page.content.decode()
     assert page["X-Frame-Options"] == "DENY"
+    assert "form-action 'self' https://notebook.example.org" in page["Content-Security-Policy"]
+    assert page["Referrer-Policy"] == "same-origin"
     assert press(page)["Location"] == f"{GOODBYE}?state=s"
     assert not is_logged_in(browser)
     assert not flow.stands(token)
