@@ -5,7 +5,8 @@ from django.test import Client as Browser
 from oauth2_provider.models import AccessToken, Application
 
 from core.actions.clients import STDIO_CLIENT_ID
-from core.models import AuditEvent, Client, StudyClient
+from core.actions.narrowings import narrow
+from core.models import AuditEvent, Client, Narrowing, StudyClient
 from tests import personas
 from tests.bearer import client_of, token_of
 from tests.factories import OrganizationClientFactory
@@ -44,6 +45,8 @@ def test_a_manager_registers_a_client_that_people_then_log_in_with():
     assert {name: said[name] for name in said if name not in ("id", "clientId")} == {
         "name": "Cohort app",
         "clientType": "public",
+        "grantType": "authorization_code",
+        "scopes": None,
         "redirectUris": [CALLBACK],
         "invitationUrl": "https://app.example.org/start?code=CODE",
         "organization": {"id": lab.pk, "name": "Lifespan Lab", "type": "laboratory"},
@@ -239,3 +242,143 @@ def test_a_longer_list_costs_no_more_queries(django_assert_num_queries):
         client.get(CLIENTS, {"page_size": 1})
     with django_assert_num_queries(len(few)):
         assert len(client.get(CLIENTS).json()["results"]) == 3
+
+
+# Practitioners' own
+
+
+def own(name: str = "viewer_victor", /, *, scope: str = "user/*.cruds mcp", narrowing=None, **changes):
+    client = client_of(personas.user_of(name), scope=scope, narrowing=narrowing)
+    given = {"name": "Nightly report", "scopes": ["system/Observation.rs"], **changes}
+    return client.post(f"{CLIENTS}/own", given, content_type="application/json")
+
+
+def renew(pk: int, name: str, **fields):
+    return client_of(personas.user_of(name), **fields).post(f"{CLIENTS}/{pk}/secret")
+
+
+def is_right(client_id: str, secret: str) -> bool:
+    shown = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret}
+    return Browser().post("/o/token/", shown).status_code == 200
+
+
+def test_a_practitioner_makes_a_client_of_their_own_whose_secret_is_shown_once():
+    response = own()
+    assert (response.status_code, response["Cache-Control"]) == (201, "no-store")
+    said = response.json()
+    shown = ("clientType", "grantType", "scopes", "redirectUris", "organization")
+    assert [said[name] for name in shown] == ["confidential", "client_credentials", ["system/Observation.rs"], [], None]
+    victor = personas.user_of("viewer_victor")
+    row = Client.objects.get(pk=said["id"])
+    assert (row.user, said["clientSecret"] in row.client_secret) == (victor, False)
+    assert "ecret" not in as_("viewer_victor").get(f"{CLIENTS}/{row.pk}").content.decode()
+    assert AuditEvent.objects.get(action="create_client").user_id == victor.pk
+
+
+def test_ones_own_clients_are_in_ones_list_and_in_nobody_elses():
+    made = own().json()["id"]
+
+    def listed(name: str, **query) -> list[int]:
+        return [row["id"] for row in as_(name).get(CLIENTS, query).json()["results"]]
+
+    assert listed("viewer_victor", own=True) == [made]
+    assert made not in listed("viewer_victor", own=False)
+    for name in ("manager_mary", "member_megan", "ll_patient_peter"):
+        assert made not in listed(name)
+        assert as_(name).get(f"{CLIENTS}/{made}").status_code == 404
+    assert made in listed("admin")
+
+
+@pytest.mark.parametrize("name", ["manager_mary", "three_org_tom", "ll_patient_peter"])
+def test_nobody_but_the_owner_changes_ends_or_renews_it(name):
+    made = own().json()
+    assert change(made["id"], name, name="Mine").status_code == 404
+    assert renew(made["id"], name).status_code == 404
+    assert as_(name).delete(f"{CLIENTS}/{made['id']}").status_code == 404
+    assert is_right(made["clientId"], made["clientSecret"])
+
+
+def test_a_renewed_secret_ends_the_one_before_at_once():
+    made = own().json()
+    response = renew(made["id"], "viewer_victor")
+    assert (response.status_code, response["Cache-Control"]) == (200, "no-store")
+    said = response.json()
+    assert said.keys() == {"clientId", "clientSecret"}
+    assert not is_right(made["clientId"], made["clientSecret"])
+    assert is_right(made["clientId"], said["clientSecret"])
+    assert AuditEvent.objects.filter(action="renew_client_secret").count() == 1
+
+
+def test_the_secret_of_an_organizations_client_is_renewed_by_who_manages_it():
+    made = create(clientType="confidential").json()
+    assert renew(made["id"], "member_megan").status_code == 403
+    assert renew(made["id"], "manager_mark").status_code == 404
+    said = renew(made["id"], "manager_mary").json()
+    row = Application.objects.get(pk=made["id"])
+    redeemed = {"client_id": row.client_id, "redirect_uri": CALLBACK}
+    code = flow.code_for_web(personas.user_of("manager_mary"), row, CALLBACK)
+    assert flow.refused(flow.redeem(code, **redeemed, client_secret=made["clientSecret"])) == "invalid_client"
+    assert flow.redeem(code, **redeemed, client_secret=said["clientSecret"]).status_code == 200
+
+
+def test_of_ones_own_client_the_name_changes_and_nothing_else():
+    made = own().json()["id"]
+    assert change(made, "viewer_victor", name="Weekly report").json()["name"] == "Weekly report"
+    lab = personas.organization_of("Lifespan Lab").pk
+    for changes in ({"redirectUris": [CALLBACK]}, {"invitationUrl": "https://a.example.org/CODE"}):
+        assert change(made, "viewer_victor", **changes).status_code == 400
+    assert change(made, "viewer_victor", organization=lab).status_code in (400, 403)
+    row = Client.objects.get(pk=made)
+    assert (row.redirect_uris, row.grant_type) == ("", "client_credentials")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"scopes": []},
+        {"scopes": None},
+        {"scopes": "system/*.rs"},
+        {"scopes": ["user/*.rs"]},
+        {"scopes": ["patient/*.rs"]},
+        {"scopes": ["openid"]},
+        {"scopes": ["offline_access"]},
+        {"scopes": ["mcp_tokens"]},
+        {"scopes": ["system/Observation.sr"]},
+        {"scopes": ["system/Observation.rs mcp"]},
+        {"scopes": ["system/Observation.rs?code=omh:no-such-kind:1.0"]},
+        {"scopes": ["system/*.rs"] * 201},
+        {"studies": []},
+        {"studies": ["x"]},
+        {"name": ""},
+    ],
+    ids=str,
+)
+def test_an_own_client_with_a_fault_is_refused(changes):
+    response = own(**changes)
+    assert (response.status_code, response.json().keys()) == (400, {"detail"})
+
+
+def test_a_client_is_limited_only_to_what_its_owner_sees():
+    assert own(studies=[personas.study_of(personas.O2).pk]).status_code == 404
+    assert own(organizations=[personas.organization_of("Cosmic Cardio Lab").pk]).status_code == 404
+    assert own(studies=[personas.study_of(personas.BP).pk]).status_code == 201
+
+
+def test_a_token_makes_and_renews_no_client_that_can_do_more_than_itself():
+    assert own(scope="user/Device.c user/Observation.r").status_code == 403
+    assert own(scope="user/Device.c user/Observation.rs").status_code == 201
+    assert own(scope="user/*.cruds", scopes=["mcp"]).status_code == 403
+    victor = personas.user_of("viewer_victor")
+    narrowing = narrow(victor, studies=[personas.study_of(personas.BP).pk])
+    assert own(narrowing=narrowing).status_code == 403
+    made = own(scopes=["system/*.cruds"]).json()["id"]
+    assert renew(made, "viewer_victor", scope="user/Device.cruds").status_code == 403
+    assert renew(made, "viewer_victor", narrowing=narrowing).status_code in (403, 404)
+
+
+def test_deleting_an_own_client_leaves_nothing_of_it():
+    made = own(studies=[personas.study_of(personas.BP).pk]).json()["id"]
+    before = Narrowing.objects.count()
+    assert as_("viewer_victor").delete(f"{CLIENTS}/{made}").status_code == 204
+    assert not Client.objects.filter(pk=made).exists()
+    assert Narrowing.objects.count() == before - 1
