@@ -13,7 +13,7 @@ from pytest_django import DjangoDbBlocker
 
 from core.api.urls import urlpatterns
 from core.api.views import NoSuchRoute
-from core.oauth.scopes import ALL_SCOPES
+from core.oauth.scopes import PLAIN
 from tests.api.matrix import MATRIX, OPEN, PEOPLE, Row, ids_of_the_world
 from tests.bearer import client_of
 from tests.personas import seed_demo_world, user_of
@@ -88,7 +88,7 @@ def test_every_method_of_every_view_declares_what_its_token_must_be_for() -> Non
         for method in METHODS:
             if handler := getattr(pattern.callback.view_class, method, None):
                 is_open = not pattern.callback.view_class.authentication_classes
-                is_named = handler.operation.scope in ALL_SCOPES
+                is_named = handler.operation.scope in PLAIN
                 assert handler.operation.scope.count(".") == (0 if is_open or is_named else 1), pattern
 
 
