@@ -6,14 +6,14 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 import anyio
 import httpx2
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
-from demo.person import Person
+from demo.person import Person, forms_in
 from demo.services import ROOT, Exchange
 
 _URL = re.compile(r"Log in here: (\S+)")
@@ -64,3 +64,25 @@ async def answer(person: Person, url: str) -> httpx2.Response:
     query = {name: value for name, value in said.model_dump().items() if value is not None}
     async with httpx2.AsyncClient() as browser:
         return await browser.get(f"{redirect_uri}?{urlencode(query)}")
+
+
+async def enter(person: Person, url: str, code: str) -> str:
+    """Log in at `url`, enter the code of a program on another device, and agree; returns the last page."""
+    async with httpx2.AsyncClient(follow_redirects=True) as browser:
+        page = await browser.get(url)
+        while answered := _answered(person, page.text, code):
+            action, fields = answered
+            target = urljoin(str(page.url), action)
+            page = await browser.post(target, data=fields, headers={"Referer": str(page.url)})
+    return page.text
+
+
+def _answered(person: Person, page: str, code: str) -> tuple[str, dict[str, list[str]]] | None:
+    for action, fields in forms_in(page):
+        if "password" in fields:
+            return action, {**fields, "login": [person.email], "password": [person.password]}
+        if "allow" in fields:
+            return action, {name: values for name, values in fields.items() if name != "deny"}
+        if "user_code" in fields:
+            return action, {**fields, "user_code": [code]}
+    return None

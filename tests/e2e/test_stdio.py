@@ -17,7 +17,7 @@ from demo.person import Person
 from demo.services import ROOT, Exchange
 from demo.welcome import PASSWORD
 from jhe import embedded
-from tests.e2e.stdio import answer, environment, started, url_in
+from tests.e2e.stdio import answer, enter, environment, started, url_in
 from tests.e2e.test_inspector import CALLS
 
 MARY = Person("manager_mary@example.com", PASSWORD)
@@ -150,11 +150,14 @@ async def test_a_person_without_a_browser_logs_in_on_another_device(exchange: Ex
     async with process:
         assert process.stderr is not None
         assert process.stdout is not None
-        asked = (await process.stderr.receive()).decode()
-        assert f"{exchange.web_url}/o/device" in asked
-        assert re.search(r"\(code [A-Z0-9]{4}-[A-Z0-9]{4}\)", asked)
-        process.terminate()
-        await process.wait()
+        asked = re.search(rb"(http\S+) \(code ([A-Z]{4}-[A-Z]{4})\)\n", await process.stderr.receive())
+        assert asked is not None
+        await enter(MARY, asked[1].decode(), asked[2].decode())
+        said = await process.stdout.receive()
+        assert await process.wait() == 0
+    assert said.startswith(b"manager_mary@example.com")
+    async with started(exchange, tmp_path) as client:
+        assert not (await client.call_tool("get_study_count", {})).is_error
 
 
 async def test_both_backends_answer_the_same(exchange: Exchange, home: Path) -> None:
