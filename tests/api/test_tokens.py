@@ -59,6 +59,46 @@ def test_a_token_that_is_none_is_refused(path, header):
     assert 'error="invalid_token"' in response["WWW-Authenticate"]
 
 
+@pytest.mark.parametrize("scheme", ["bearer", "BEARER", "BeArEr"])
+def test_the_scheme_is_spelled_as_one_likes(viewer, path, scheme):
+    """RFC 9110 §11.1."""
+    assert with_header(f"{scheme} {token_of(viewer)}").get(path).status_code == 200
+
+
+def test_two_tokens_at_once_are_none(viewer, path):
+    """Two headers are one with a comma by the time they come here (RFC 9110 §5.3)."""
+    first, second = token_of(viewer), token_of(viewer)
+    for header in (f"Bearer {first}, Bearer {second}", f"Bearer {first},", f"Bearer {first} Bearer {second}"):
+        assert with_header(header).get(path).status_code == 401
+
+
+@pytest.mark.parametrize("disguise", ["{}\0", "\0{}", "{}=", '"{}"', "{}.{}.", "<{}>", "{};", "{}\x7f", "token={}"])
+def test_a_token_with_something_around_it_is_another(viewer, path, disguise):
+    token = token_of(viewer)
+    response = with_header("Bearer " + disguise.format(token, token)).get(path)
+    assert (response.status_code, 'error="invalid_token"' in response["WWW-Authenticate"]) == (401, True)
+    assert token not in response.content.decode() + response["WWW-Authenticate"]
+
+
+@pytest.mark.parametrize("filling", ["x", ".", "\xff", "jhe_pat_"])
+def test_a_huge_token_is_refused_like_any_other(path, filling):
+    response = with_header("Bearer " + filling * 100_000).get(path)
+    assert (response.status_code, len(response.content) < 500) == (401, True)
+
+
+def test_a_token_in_another_header_or_a_cookie_opens_nothing(viewer, path):
+    token = token_of(viewer)
+    for name in ("Proxy-Authorization", "X-Authorization", "X-Access-Token", "Cookie"):
+        value = f"access_token={token}" if name == "Cookie" else f"Bearer {token}"
+        assert Client(headers={name: value}).get(path).status_code == 401
+
+
+def test_a_session_opens_nothing(viewer, path):
+    browser = Client()
+    browser.force_login(viewer)
+    assert browser.get(path).status_code == 401
+
+
 def test_a_password_is_no_token(path):
     assert with_header("Basic bWFyeTpKaGUxMjM0IQ==").get(path).status_code == 401
 
