@@ -23,7 +23,7 @@ from oauthlib.openid.connect.core.exceptions import ConsentRequired, LoginRequir
 from core.actions.access import take_turn
 from core.actions.acting import record_write
 from core.actions.client_consents import Reach, caller
-from core.models import Narrowing
+from core.models import Narrowing, User
 from core.oauth.consents import remembered
 from core.oauth.guard import guarded
 from core.oauth.known_clients import Redirect, how_known, name_of, names_of
@@ -90,11 +90,16 @@ class AuthorizationView(views.AuthorizationView):
             with transaction.atomic():
                 response = self._give(asked, form.granted, reach=form.reach)
                 detail = {"client": asked.client.client_id, "scope": " ".join(form.granted), **form.reach}
-                actor = caller(request.user, None)
+                actor = caller(self._person, None)
                 record_write(actor, door=DOOR, action="give_client_consent", patient_ids=[], detail=detail)
             return response
         except OAuthToolkitError as error:
             return self.error_response(error, application=None)
+
+    @property
+    def _person(self) -> User:
+        user: Any = self.request.user
+        return user
 
     def _asked(self) -> Asked:
         scopes, credentials = self.validate_authorization_request(self.request)
@@ -133,11 +138,11 @@ class AuthorizationView(views.AuthorizationView):
 
     def _already_granted(self, asked: Asked) -> HttpResponseBase | None:
         with transaction.atomic():
-            take_turn(self.request.user.pk)
+            take_turn(self._person.pk)
             consent = None
             if not asked.prompt & _ALWAYS_ASK:
                 consent = remembered(
-                    self.request.user,
+                    self._person,
                     asked.client,
                     redirect_uri=asked.redirect_uri,
                     scopes=asked.scopes,
@@ -166,8 +171,7 @@ class AuthorizationView(views.AuthorizationView):
         return self.redirect(uri, asked.client)
 
     def _form(self, asked: Asked, **kwargs: Any) -> ConsentForm:
-        person = caller(self.request.user, None)
-        return ConsentForm(scopes=asked.scopes, caller=person, **kwargs)
+        return ConsentForm(scopes=asked.scopes, caller=caller(self._person, None), **kwargs)
 
     def _page(self, asked: Asked, form: ConsentForm, status: int = 200) -> HttpResponse:
         again = self.request.GET.copy()

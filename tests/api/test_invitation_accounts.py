@@ -160,13 +160,13 @@ def test_a_refresh_that_is_under_way_meanwhile_gives_nothing(app, nora, monkeypa
     lost = log_in(nora, app)["refresh_token"]
     invite(nora, app, sendEmail=True)
 
-    def redeem_it(user: User) -> dict[str, Any]:
+    def redeem_it(user: User, narrowing: int | None) -> dict[str, Any]:
         assert redeem(mailed_token()).status_code == 200
-        return claims_of(user)
+        return claims_of(user, narrowing)
 
     monkeypatch.setattr(tokens_module, "claims_of", redeem_it)  # between looking the token up and saving its successor
     again = {"grant_type": "refresh_token", "refresh_token": lost, "client_id": app.client_id}
-    assert Client().post("/o/token/", {**again, "resource": settings.MCP_URL}).json()["error"] == "invalid_grant"
+    assert Client().post("/o/token/", again).json()["error"] == "invalid_grant"
     assert not AccessToken.objects.filter(user=nora.user).exists()
 
 
@@ -243,3 +243,16 @@ def test_an_account_that_waits_for_nobody_is_not_taken_either(app, nora):
     assert not Grant.objects.exists()
     assert Patient.objects.get(pk=nora.pk).user is None
     assert PatientInvitation.objects.get().status == "issued"
+
+
+def test_the_app_of_an_invitation_is_among_the_patients_connected_apps_until_they_withdraw_it(app, nora):
+    tokens = log_in(nora, app)
+    nora.refresh_from_db()
+    browser = Client()
+    browser.force_login(nora.user)
+    [shown] = browser.get("/account/apps/").context["apps"]
+    assert shown["pk"] == app.pk
+    browser.post(f"/account/apps/{app.pk}/", {"withdraw": "on"})
+    assert bearer(tokens["access_token"]).get(PROFILE).status_code == 401
+    again = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"], "client_id": app.client_id}
+    assert Client().post("/o/token/", again).json()["error"] == "invalid_grant"
