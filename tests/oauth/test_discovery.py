@@ -41,8 +41,10 @@ def test_every_well_known_place_has_the_same_document() -> None:
 def test_the_document_says_what_works_here_and_nothing_else(document: dict) -> None:
     methods = ["client_secret_basic", "client_secret_post", "none"]
     assert document.pop("claims_supported") == sorted(
-        ["sub", "name", "given_name", "family_name", "email", "user_type", "user_id", "jhe_permissions", "narrowing"]
-        + ["fhirUser"]
+        {
+            *("sub", "name", "given_name", "family_name", "email", "fhirUser"),
+            *("user_type", "user_id", "jhe_permissions", "narrowing"),
+        }
     )
     assert document == {
         "issuer": BASE,
