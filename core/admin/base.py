@@ -64,7 +64,10 @@ class ExchangeAdmin(admin.ModelAdmin):
     list_per_page = 50
     number_fields: tuple[str, ...] = ("id",)
     """What a search for a number looks in. Django would compare it as text, which no index of numbers helps."""
-    hidden_columns = frozenset({"client_secret", "password", "private", "token", "token_checksum", "token_hash"})
+    hidden_columns = frozenset(
+        {"client_secret", "code_hash", "data", "get_data", "password", "post_data", "private", "session_key"}
+        | {"token", "token_checksum", "token_hash"}
+    )
     """What no page shows. A filter in the URL could otherwise find it out letter by letter."""
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django.apps import apps
 from django.conf import settings
 from django.contrib import admin
@@ -26,15 +28,19 @@ from tests.bearer import token_of
 from tests.oauth import flow
 
 CLIENT_SECRET = "the plain secret of a client that nobody is told"
+TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 HIDDEN_COLUMNS = [
     ("core.User", "password"),
     ("core.McpToken", "token_hash"),
     ("core.PatientInvitation", "token_hash"),
+    ("core.SignUpCode", "code_hash"),
     ("core.SigningKey", "private"),
     ("oauth2_provider.Application", "client_secret"),
     ("oauth2_provider.AccessToken", "token_checksum"),
     ("oauth2_provider.RefreshToken", "token_checksum"),
     ("oauth2_provider.Grant", "code"),
+    ("mfa.Authenticator", "data"),
+    ("usersessions.UserSession", "session_key"),
     ("sessions.Session", "session_key"),
     ("sessions.Session", "session_data"),
 ]
@@ -74,6 +80,8 @@ def _with_one_of_each_secret() -> Exchange:
         authorization_grant_type="authorization-code",
         redirect_uris="https://app.test.invalid/",
     )
+    Authenticator.objects.create(user=mary, type=Authenticator.Type.TOTP, data={"secret": TOTP_SECRET})
+    UserSession.objects.create(user=mary, ip="192.0.2.1", user_agent="-", session_key="k" * 32)
     signing = [rotate(algorithm, overlap=timedelta(hours=1)) for algorithm in Algorithm]
     given = flow.tokens(mary, scope="openid mcp")
     code = flow.code(mary)
@@ -85,6 +93,7 @@ def _with_one_of_each_secret() -> Exchange:
         [
             settings.SECRET_KEY,
             CLIENT_SECRET,
+            TOTP_SECRET,
             code,
             bearer,
             *(given[kind] for kind in ("access_token", "refresh_token", "id_token")),
