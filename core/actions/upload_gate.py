@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
-from core.models.access import for_caller
 from core.models.code import IEEE_1752, OPEN_MHEALTH
 from core.policy.checks import no_such
 from core.policy.errors import DomainError, InsufficientScope, InvalidInput, NotVisible, PermissionDenied
@@ -15,6 +14,7 @@ from core.policy.permissions import Permission
 from core.policy.principal import Principal
 from core.policy.roles import roles_for
 from core.policy.scopes import Interaction, context_of
+from core.policy.views import for_caller
 from core.sql import statement
 
 _GATE = statement("observations_gate")

@@ -8,7 +8,6 @@ from django.db.models import Exists, OuterRef
 from core.policy.permissions import Permission
 from core.policy.principal import Principal
 from core.policy.roles import roles_for
-from core.sql import for_person
 
 M = TypeVar("M", bound=models.Model, covariant=True)
 
@@ -173,8 +172,3 @@ class DeletedAccess(Access):
     class Meta:
         managed = False
         db_table = "access_deleted"
-
-
-def for_caller(sql: str, principal: Principal) -> str:
-    """A statement over the access views, as it is best planned for this caller."""
-    return sql if principal.narrowing_id is not None else for_person(sql)

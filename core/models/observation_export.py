@@ -7,11 +7,11 @@ from typing import Any, get_args, get_type_hints
 
 from django.db import connection
 
-from core.models.access import for_caller
 from core.models.observation_pages import Row
 from core.policy.permissions import Permission
 from core.policy.principal import Principal
 from core.policy.roles import roles_for
+from core.policy.views import for_caller
 from core.sql import statement
 
 _AFTER = statement("observations_after")

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple, Self
 
 from django.db import connection
 
-from core.models.access import for_caller
 from core.policy.errors import InvalidInput
 from core.policy.permissions import Permission
 from core.policy.principal import Principal
 from core.policy.roles import roles_for
+from core.policy.views import for_caller
 from core.sql import statement
 
 

@@ -17,3 +17,5 @@ CREATE FUNCTION person_observations(
         WHERE link.patient_id = access.patient_id AND link.organization_id = ANY(organizations)
     ))
 $$;
+
+GRANT SELECT ON person_organization, person_study, person_patient, person_enrolment, person_observation TO jhe_mcp;

@@ -60,7 +60,7 @@ class McpTokens:
             known = self._known(token_key)  # somebody who was before us in the queue may have asked
             if known is not None:
                 return known
-            row = await self._database.row(unframed("mcp_token"), {"token_key": token_key})
+            row = await self._database.row(unframed("mcp_token", for_narrowed=True), {"token_key": token_key})
         finally:
             self._looking_up.release()
         if row["user_id"] is None:

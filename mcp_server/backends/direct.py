@@ -73,6 +73,7 @@ class Call:
         self.caller = caller
         self._database = database
         self._tool = tool
+        self._is_narrowed = caller.principal.narrowing_id is not None
         self._arguments: dict[str, Any] = {}
         self._detail: dict[str, Any] = {}
         self._recorded = False
@@ -129,7 +130,8 @@ class Call:
             await self._put("refusal", {}, outcome)
 
     async def _put(self, name: str, parameters: Mapping[str, Any], without_body: str = "refused") -> asyncpg.Record:
-        row = await self._database.row(question(name), self._values(parameters, without_body))
+        asked = question(name, for_narrowed=self._is_narrowed)
+        row = await self._database.row(asked, self._values(parameters, without_body))
         self._recorded = True
         if not row["stands"]:
             raise NotAuthenticated("This login no longer stands: it has expired or was revoked. Log in again.")
@@ -159,7 +161,8 @@ class Call:
 
     async def _nothing(self) -> str:
         """Missing and forbidden look the same; then what the caller could have named instead."""
-        instead = await self._database.row(unframed("instead"), self._values({}, ""))
+        asked = unframed("instead", for_narrowed=self._is_narrowed)
+        instead = await self._database.row(asked, self._values({}, ""))
         given = self._arguments
         if instead["data_types"]:
             there_are = f"Data types of patient {given['patient_id']}: {instead['data_types']}."

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from core.policy.views import for_person
+
 _FOLDER = Path(__file__).parent
 _PLACE = "/* the question */"
 _PARAMETER_OR_SKIPPED = re.compile(
@@ -34,15 +36,19 @@ class Question:
 
 
 @cache
-def question(name: str) -> Question:
+def question(name: str, *, for_narrowed: bool) -> Question:
     """The framed statement of `<name>.sql`."""
-    return Question(name, *numbered(_text("frame").replace(_PLACE, _text(name))))
+    return _question(name, _text("frame").replace(_PLACE, _text(name)), for_narrowed)
 
 
 @cache
-def unframed(name: str) -> Question:
+def unframed(name: str, *, for_narrowed: bool) -> Question:
     """`<name>.sql` alone, for what a call asks after its audit row is written."""
-    return Question(name, *numbered(_text(name)))
+    return _question(name, _text(name), for_narrowed)
+
+
+def _question(name: str, sql: str, for_narrowed: bool) -> Question:
+    return Question(name, *numbered(sql if for_narrowed else for_person(sql)))
 
 
 def _text(name: str) -> str:

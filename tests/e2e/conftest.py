@@ -5,10 +5,12 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 
+import psycopg2
 import pytest
 
 from demo.services import ROOT, Exchange, migrate, running, wait_until_healthy
 from jhe import embedded
+from tests.e2e.by_hand import Database
 from tests.ports import free_ports
 
 
@@ -21,6 +23,13 @@ def exchange() -> Iterator[Exchange]:
         with running(exchange) as processes:
             wait_until_healthy(exchange, processes)
             yield exchange
+
+
+@pytest.fixture(scope="session")
+def database(exchange: Exchange) -> Iterator[Database]:
+    connection = psycopg2.connect(embedded.database_url(exchange.data_dir))
+    yield Database(connection)
+    connection.close()
 
 
 @pytest.fixture(scope="session")

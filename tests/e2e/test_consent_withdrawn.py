@@ -4,38 +4,17 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx2
-import psycopg2
 import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from demo.services import Exchange
-from jhe import embedded
+from tests.e2e.by_hand import Database
 
 PERCY = "npl_patient_percy@example.com"
 OF_PERCY = (
     "patient_id = (SELECT patient.id FROM core_patient patient JOIN core_user u ON u.id = user_id WHERE email = %s)"
 )
-
-
-class Database:
-    """The exchange's database, as its owner by hand."""
-
-    def __init__(self, connection: Any) -> None:
-        self.connection = connection
-        connection.autocommit = True
-
-    def __call__(self, statement: str, *values: Any) -> list[Any]:
-        with self.connection.cursor() as cursor:
-            cursor.execute(statement, values)
-            return cursor.fetchall() if cursor.description else []
-
-
-@pytest.fixture
-def database(exchange: Exchange) -> Iterator[Database]:
-    connection = psycopg2.connect(embedded.database_url(exchange.data_dir))
-    yield Database(connection)
-    connection.close()
 
 
 @pytest.fixture

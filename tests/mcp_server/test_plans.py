@@ -14,18 +14,19 @@ FIRST = datetime(2026, 9, 1, tzinfo=UTC)
 QUESTIONS = ("get_study_metadata", "list_study_patients", "get_patient_observations", "get_glucose_metrics")
 
 
-def plan_of(name: str) -> str:
+def plan_of(name: str, *, for_narrowed: bool = False) -> str:
     """With sequential scans made unattractive, so that a small table shows what a large one would get."""
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute("EXPLAIN (GENERIC_PLAN, COSTS OFF) " + unframed(name).sql)
+        cursor.execute("EXPLAIN (GENERIC_PLAN, COSTS OFF) " + unframed(name, for_narrowed=for_narrowed).sql)
         return "\n".join(line for (line,) in cursor.fetchall())
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("for_narrowed", [False, True], ids=["of a person", "of a narrowed caller"])
 @pytest.mark.parametrize("name", QUESTIONS)
-def test_observations_are_read_along_their_index_by_patient_and_kind(name):
-    lines = plan_of(name).splitlines()
+def test_observations_are_read_along_their_index_by_patient_and_kind(name, for_narrowed):
+    lines = plan_of(name, for_narrowed=for_narrowed).splitlines()
     reads = [number for number, line in enumerate(lines) if " on core_observation " in line]
     assert reads
     for number in reads:

@@ -25,7 +25,7 @@ def test_named_parameters_become_numbered_ones(sql: str, expected: str, names: t
 
 
 def test_a_question_stands_in_the_frame() -> None:
-    framed = question("get_study_count")
+    framed = question("get_study_count", for_narrowed=True)
     assert "audit_record" in framed.sql
     assert "access_token" in framed.sql
     assert {"token_key", "user_id", "may_study_read"} <= set(framed.parameters)
@@ -34,4 +34,4 @@ def test_a_question_stands_in_the_frame() -> None:
 
 def test_an_unknown_question_is_a_fault_of_ours() -> None:
     with pytest.raises(FileNotFoundError):
-        question("no_such_question")
+        question("no_such_question", for_narrowed=True)
