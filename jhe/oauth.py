@@ -41,9 +41,6 @@ OAUTH2_PROVIDER: dict[str, Any] = {
     "OIDC_RP_INITIATED_LOGOUT_ENABLED": True,
     # core/oauth/logout.py asks unless the client shows the ID token of whoever is logged in.
     "OIDC_RP_INITIATED_LOGOUT_ALWAYS_PROMPT": False,
-    "OIDC_RP_INITIATED_LOGOUT_ENABLED": True,
-    # core/oauth/logout.py asks unless the client shows the ID token of whoever is logged in.
-    "OIDC_RP_INITIATED_LOGOUT_ALWAYS_PROMPT": False,
     "CLIENT_SECRET_HASHER": "machine_hmac_sha256",
     "SCOPES": SCOPES,
     "SCOPES_BACKEND_CLASS": "core.oauth.scopes.Scopes",
@@ -72,12 +69,6 @@ OAUTH2_PROVIDER: dict[str, Any] = {
     "OIDC_RESPONSE_TYPES_SUPPORTED": ["code"],
     "OAUTH2_TOKEN_ENDPOINT_AUTH_METHODS_SUPPORTED": _CLIENT_AUTHENTICATION,
     "OIDC_TOKEN_ENDPOINT_AUTH_METHODS_SUPPORTED": _CLIENT_AUTHENTICATION,
-    # core/oauth/registration.py says what is accepted; the first setting is who may ask.
-    "DCR_ENABLED": env.OPEN_REGISTRATION,
-    "DCR_REGISTRATION_PERMISSION_CLASSES": ["oauth2_provider.dcr.AllowAllDCRPermission"],
-    "CIMD_ENABLED": env.CLIENT_METADATA_DOCUMENTS,
-    "CIMD_METADATA_FETCHER": "core.oauth.metadata_documents.MetadataFetcher",
-    "CIMD_REGISTRATION_PERMISSION_CLASSES": ["core.oauth.metadata_documents.WhereAPersonIsAsked"],
     # core/oauth/registration.py says what is accepted; the first setting is who may ask.
     "DCR_ENABLED": env.OPEN_REGISTRATION,
     "DCR_REGISTRATION_PERMISSION_CLASSES": ["oauth2_provider.dcr.AllowAllDCRPermission"],

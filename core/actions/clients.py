@@ -157,7 +157,8 @@ def delete_client(*, actor: Principal, door: str, client: Client) -> None:
     narrowing = client.practitioner_client.narrowing_id if client.is_own else None
     with acting(actor, door=door):
         Application.objects.filter(pk=client.pk).delete()
-        Narrowing.objects.filter(pk=narrowing).delete()
+        if narrowing is not None:
+            Narrowing.objects.filter(pk=narrowing).delete()
         record_write(actor, door=door, action="delete_client", patient_ids=[])
 
 

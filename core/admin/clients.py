@@ -23,7 +23,7 @@ class OrganizationClientAdmin(ExchangeAdmin):
 
 @admin.register(PractitionerClient)
 class PractitionerClientAdmin(ReadOnly, ExchangeAdmin):
-    """Practitioners' own clients. They make them over REST, where the secret is shown; an application is deleted here."""
+    """Practitioners' own: made over REST, where the secret is shown, and deleted here as applications."""
 
     list_display = ("application", "owner", "scope")
     list_select_related = ("application__user",)

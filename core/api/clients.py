@@ -1,4 +1,4 @@
-"""/clients: OAuth clients of organizations, and practitioners' own. Which studies one sends data for: study_parts.py."""
+"""/clients: OAuth clients of organizations, and practitioners' own. study_parts.py has what one sends data for."""
 
 from typing import Any
 
@@ -148,9 +148,10 @@ class OwnClients(ClientView):
     @operation("Device.c", body=NewOwnClient, answer=NewClientAnswer, status=201)
     def post(self) -> Any:
         """A practitioner's own client: it gets tokens by its secret (RFC 6749 §4.4) and acts for its owner."""
-        for name, rows in (("studies", Study.objects.all()), ("organizations", Organization.objects.all())):
-            for pk in self.body.get(name, ()):
-                fetch(rows, pk, self.principal)
+        for pk in self.body.get("studies", ()):
+            fetch(Study.objects.all(), pk, self.principal)
+        for pk in self.body.get("organizations", ()):
+            fetch(Organization.objects.all(), pk, self.principal)
         return self.made(*clients.create_own_client(actor=self.principal, door=DOOR, **self.body))
 
 

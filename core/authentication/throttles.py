@@ -76,5 +76,6 @@ class WrongSecretThrottle(SimpleRateThrottle):
 
     def note(self) -> None:
         """Count the request that `allow_request` was asked about: its secret was wrong."""
+        _, seconds = self.parse_rate(self.rate)
         self.history.insert(0, self.now)
-        self.cache.set(self.key, self.history, self.duration)
+        self.cache.set(self.key, self.history, seconds)
