@@ -405,3 +405,18 @@ def test_keys_that_are_none_are_our_trouble_too(peter: User, settings: Any, body
 def test_a_setting_that_trusts_somebody_wrong_is_refused_with_what_is_wrong(said: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         trusted_issuers(said)
+
+
+# Who says so
+
+
+def test_a_superuser_says_who_a_subject_is_and_only_of_an_issuer_that_is_trusted(
+    peter: User, admin_client: Browser
+) -> None:
+    add = "/admin/core/federatedidentity/add/"
+    refused = admin_client.post(add, {"user": peter.pk, "issuer": f"{EHR}/", "subject": "x"})
+    assert "none of JHE_TRUSTED_ISSUERS" in refused.content.decode()
+    assert admin_client.post(add, {"user": peter.pk, "issuer": EHR, "subject": "x"}).status_code == 302
+    assert exchange(ehr_token(sub="x")).status_code == 200
+    taken = admin_client.post(add, {"user": peter.pk, "issuer": EHR, "subject": SUBJECT})
+    assert "already exists" in taken.content.decode()
