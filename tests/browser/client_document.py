@@ -1,7 +1,7 @@
 """A client that is named by the URL of its own description (CIMD), described by a server on this machine.
 
 The library's fetcher refuses addresses that are not public, so the web service of these tests has one that trusts the
-certificate of that server and nothing else. What it does with the answer is the library's.
+certificate of that server and nothing else. What it does with the answer is the exchange's.
 """
 
 import json
@@ -19,20 +19,21 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.conf import settings
-from oauth2_provider.cimd import SafeMetadataFetcher
+
+from core.oauth.metadata_documents import MetadataFetcher
 
 HOST = "localhost"
 
 
-class Fetcher(SafeMetadataFetcher):
-    def fetch(self, client_id: str) -> tuple[dict[str, Any], int]:
+class Fetcher(MetadataFetcher):
+    def retrieve(self, client_id: str) -> tuple[dict[str, Any], int]:
         with urllib3.PoolManager(ca_certs=str(settings.CLIENTS_CERTIFICATE)) as pool:
             return self._read_document(pool.urlopen("GET", client_id, redirect=False, preload_content=False))
 
 
 @contextmanager
 def published(description: dict[str, Any], certificate: Path) -> Iterator[str]:
-    """Serves it over https, with the `client_id` that it is found under, which is what is given; writes `certificate`."""
+    """Serves it over https, with the `client_id` under which it is found and which is given; writes `certificate`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     key = certificate.with_name("clients.key")
     _certify(key, certificate)

@@ -53,7 +53,7 @@ def provider(
     async def answer() -> AuthorizationCodeResult:
         said = await landing.said()
         if "code" not in said:
-            raise Refused(said["error"])
+            raise LoginRefusedError(said["error"])
         return AuthorizationCodeResult(code=said["code"], state=said["state"], iss=said["iss"])
 
     return OAuthClientProvider(
@@ -66,7 +66,7 @@ def provider(
     )
 
 
-class Refused(Exception):
+class LoginRefusedError(Exception):
     """With the error code of RFC 6749 §4.1.2.1."""
 
 
