@@ -17,7 +17,7 @@ class Person:
     async def open(self, url: str) -> None:
         """Go there, and log in where that is asked."""
         await self.page.goto(url)
-        if await self.page.get_by_role("button", name="Log in").count():
+        if await self.page.get_by_role("button", name="Log in", exact=True).count():
             await self.log_in()
 
     async def log_in(self, password: str = PASSWORD) -> None:
@@ -26,9 +26,12 @@ class Person:
         await self.press("Log in")
 
     async def allow(self, studies: Sequence[str] = ()) -> None:
-        """On the consent page: all that is asked for, or only for some studies."""
-        for study in studies:
-            await self.page.get_by_role("checkbox", name=study, exact=True).check()
+        """On the consent page: all that is asked for, or only for some of the studies, which are all ticked there."""
+        if studies:
+            reached = self.page.get_by_role("group", name="Studies").get_by_role("listitem")
+            for choice in await reached.all():
+                study, _, _ = (await choice.inner_text()).strip().rpartition(" (")  # its organization
+                await choice.get_by_role("checkbox").set_checked(study in studies)
         await self.press("Allow")
 
     async def cancel(self) -> None:
