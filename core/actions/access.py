@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from django.utils import timezone
 from oauth2_provider.models import AccessToken, Application, Grant, IDToken, RefreshToken
 
-from core.models import ClientConsent, Narrowing, User
+from core.models import BulkJob, ClientConsent, Narrowing, User
 
 
 def take_turn(user_id: int) -> None:
@@ -20,7 +20,7 @@ def take_turn(user_id: int) -> None:
 
 
 def end_client_access(user: User, application: Application | None = None) -> None:
-    """Revoke every consent, code and token that clients have of a person; or that one client has.
+    """Revoke every consent, code and token that clients have of a person, and their jobs; or that one client has.
 
     Within the caller's transaction. An exchange or a refresh that is under way ends first, and what it gave ends too.
     """
@@ -30,6 +30,7 @@ def end_client_access(user: User, application: Application | None = None) -> Non
     RefreshToken.objects.filter(**theirs, revoked=None).update(revoked=timezone.now(), access_token=None)
     AccessToken.objects.filter(**theirs).delete()
     IDToken.objects.filter(**theirs).delete()
+    BulkJob.objects.filter(user=user, **({"client_id": application.client_id} if application else {})).delete()
     consents = ClientConsent.objects.filter(**theirs)
     narrowings = list(consents.exclude(narrowing=None).values_list("narrowing_id", flat=True))
     consents.delete()

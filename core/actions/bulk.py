@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from core.actions.acting import record_write
 from core.actions.audit import record_access
+from core.actions.narrowings import copy_for
 from core.models import AuditEvent, BulkJob, Study, User
 from core.policy.errors import Conflict
 from core.policy.principal import Principal
@@ -58,11 +59,12 @@ def _start(kind: BulkJob.Kind, *, actor: Principal, door: str, **fields: Any) ->
         client_id=actor.client_id,
         token_key=actor.token_key,
         scopes=" ".join(sorted(actor.scopes)),
-        narrowing_id=actor.narrowing_id,
         permissions=None if actor.permissions is None else sorted(actor.permissions),
         source=actor.source,
         **fields,
     )
+    if actor.narrowing_id is not None:
+        copy_for(job, actor.narrowing_id)
     record_write(actor, door=door, action=f"start_{kind.value}", patient_ids=[], study_id=job.study_id)
     return job
 

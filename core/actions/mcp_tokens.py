@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from core.actions.acting import acting, record_write
 from core.actions.narrowings import narrow
-from core.models import McpToken, Narrowing, Organization, OrganizationAccess, Study, User
+from core.models import BulkJob, McpToken, Narrowing, Organization, OrganizationAccess, Study, User
 from core.models.held import permissions_held, roles_held
 from core.policy.checks import check_is_not_narrowed, no_such
 from core.policy.errors import Conflict, InvalidInput, NotVisible, PermissionDenied
@@ -99,6 +99,7 @@ def create_token(
 def revoke_token(*, actor: Principal | None, door: str, token: McpToken) -> None:
     """End a token at once; one that has ended stays as it is. The caller has it by `visible_to`."""
     with acting(actor, door=door):
+        BulkJob.objects.filter(user=token.user_id, client_id=token.client_id).delete()
         if McpToken.objects.filter(pk=token.pk, revoked=None).update(revoked=timezone.now()):
             _record(actor, door, "revoke_mcp_token", token)
     token.refresh_from_db(fields=["revoked"])
@@ -115,6 +116,7 @@ def revoke_presented(*, door: str, token: str) -> bool:
 def delete_token(*, actor: Principal | None, door: str, token: McpToken) -> None:
     """End a token and forget it; the audit trail keeps what it did. The caller has it by `visible_to`."""
     with acting(actor, door=door):
+        BulkJob.objects.filter(user=token.user_id, client_id=token.client_id).delete()
         _record(actor, door, "delete_mcp_token", token)
         _delete([token])
 

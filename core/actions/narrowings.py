@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 
 from django.db import transaction
 
-from core.models import Narrowing, NarrowingCode, NarrowingOrganization, NarrowingStudy, User
+from core.models import BulkJob, Narrowing, NarrowingCode, NarrowingOrganization, NarrowingStudy, User
 
 
 @transaction.atomic
@@ -45,6 +45,17 @@ def narrow(
         for code_id, letters in sorted((codes or {}).items())
     )
     return narrowing
+
+
+def copy_for(job: BulkJob, narrowing_id: int) -> None:
+    """Narrow a job, which may outlive the token that asks for it, to what that is narrowed to."""
+    narrowing = Narrowing.objects.select_related("user").get(pk=narrowing_id)
+    codes = None if narrowing.every_code else dict(narrowing.code_links.values_list("code_id", "letters"))
+    copy = narrow_within(narrowing, user=narrowing.user, codes=codes)
+    if copy is None:
+        raise ValueError("A narrowing that narrows nothing is none.")
+    copy.job = job
+    copy.save(update_fields=["job"])
 
 
 @transaction.atomic

@@ -12,14 +12,14 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.AddField(
-            "bulkjob",
             "narrowing",
-            models.ForeignKey(
-                help_text="What that token is narrowed to.",
+            "job",
+            models.OneToOneField(
+                help_text="The one job that this is for, and that it goes with.",
                 null=True,
                 on_delete=django.db.models.deletion.CASCADE,
-                related_name="+",
-                to="core.narrowing",
+                related_name="narrowing",
+                to="core.bulkjob",
             ),
         ),
         migrations.AddField(

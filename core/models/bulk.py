@@ -20,9 +20,11 @@ def _in_a_day() -> datetime:
 
 class BulkJobQuerySet(models.QuerySet["BulkJob"]):
     def visible_to(self, principal: Principal) -> Self:
-        """Only who asked for a job knows of it, while it is kept; a narrowed token only of its own."""
+        """Only who asked for a job knows of it, while it is kept; a narrowed client only of what it asked for so."""
         theirs = self.kept_for(principal.user_id)
-        return theirs if principal.narrowing_id is None else theirs.filter(narrowing=principal.narrowing_id)
+        if principal.narrowing_id is None:
+            return theirs
+        return theirs.filter(narrowing__isnull=False, client_id=principal.client_id)
 
     def kept_for(self, user_id: int) -> Self:
         return self.filter(user_id=user_id, expires__gt=timezone.now())
@@ -47,9 +49,6 @@ class BulkJob(models.Model):
     client_id = models.TextField(blank=True)
     token_key = models.TextField(blank=True, help_text="Which token asked: a hash or a jti, never the token.")
     scopes = models.TextField(blank=True, help_text="What that token was given for; the job does no more.")
-    narrowing = models.ForeignKey(
-        "core.Narrowing", models.CASCADE, null=True, related_name="+", help_text="What that token is narrowed to."
-    )
     permissions = ArrayField(
         models.TextField(), null=True, help_text="What that token can do at most; null: everything."
     )

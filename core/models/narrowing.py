@@ -26,6 +26,13 @@ class Narrowing(models.Model):
         related_name="narrowing",
         help_text="The one token that this is for, and that it goes with.",
     )
+    job = models.OneToOneField(
+        "core.BulkJob",
+        models.CASCADE,
+        null=True,
+        related_name="narrowing",
+        help_text="The one job that this is for, and that it goes with.",
+    )
     studies = models.ManyToManyField("core.Study", through="NarrowingStudy", related_name="+")
     organizations = models.ManyToManyField("core.Organization", through="NarrowingOrganization", related_name="+")
     codes = models.ManyToManyField("core.CodeableConcept", through="NarrowingCode", related_name="+")

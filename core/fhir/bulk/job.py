@@ -19,7 +19,7 @@ def principal_of(job: BulkJob) -> Principal:
         scopes=frozenset(job.scopes.split()),
         token_key=job.token_key,
         source=job.source,
-        narrowing_id=job.narrowing_id,
+        narrowing_id=job.narrowing.pk if hasattr(job, "narrowing") else None,
         permissions=None if job.permissions is None else frozenset(map(Permission, job.permissions)),
     )
 

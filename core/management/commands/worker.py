@@ -18,6 +18,7 @@ from core.actions.mcp_tokens import sweep_tokens
 from core.actions.registrations import forget_unused_clients
 from core.actions.sealing import seal_audit
 from core.actions.signing_keys import prune as prune_signing_keys
+from core.actions.sweeping import forget_expired
 from core.fhir.bulk.tasks import expire, reconcile
 
 logger = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ CHORES: tuple[tuple[Callable[[], object], timedelta], ...] = (
     (prune_signing_keys, timedelta(hours=1)),
     (forget_unused_clients, timedelta(hours=1)),
     (sweep_tokens, timedelta(hours=1)),
+    (forget_expired, timedelta(hours=1)),
 )
 """What is done again and again: first when the worker starts. Two workers that do one at a time do no harm."""
 SECONDS_BETWEEN_LOOKS = 1.0
