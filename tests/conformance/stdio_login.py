@@ -5,15 +5,10 @@ there are no keys and no ID token to check. The suite's last argument is the URL
 """
 
 import asyncio
-import os
 import sys
 import tempfile
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
-
-SCENARIO = os.environ["MCP_CONFORMANCE_SCENARIO"]
-if not SCENARIO.startswith("auth/"):
-    sys.exit("Not about logins.")
 
 import httpx2
 import jwt
