@@ -19,6 +19,10 @@ SCOPES = {
         "Make, see and revoke MCP tokens, which act on your behalf for as long as a year: also after you have "
         "disconnected this application"
     ),
+    "own_clients": (
+        "Make clients of your own, or give them new secrets. They act on your behalf without your login: also after you "
+        "have disconnected this application"
+    ),
     "mcp": "Let an AI assistant read, on your behalf, the studies and health data that you may see",
 }
 """What a client may ask for, each in the words of the consent page; core/oauth/scopes.py adds what names one type."""

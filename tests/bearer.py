@@ -12,7 +12,7 @@ from oauth2_provider.models import AccessToken, Application
 from core.actions.clients import STDIO_CLIENT_ID
 from core.models import ClientConsent, ConsentedToken, Narrowing, User
 
-ALL_SCOPES = "openid user/*.cruds patient/*.cruds mcp_tokens"
+ALL_SCOPES = "openid user/*.cruds patient/*.cruds mcp_tokens own_clients"
 
 
 def token_of(user: User, *, scope: str = ALL_SCOPES, narrowing: Narrowing | None = None, **fields: Any) -> str:

@@ -14,7 +14,13 @@ from core.models import Client, Narrowing, Organization, OrganizationClient, Pra
 from core.policy.checks import check_is_not_narrowed
 from core.policy.errors import Conflict, InvalidInput, PermissionDenied
 from core.policy.principal import Principal, UserType
-from core.policy.scopes import PLAIN_SYSTEM_SCOPES, check_may_give, parse
+from core.policy.scopes import (
+    OWN_CLIENTS,
+    PLAIN_SYSTEM_SCOPES,
+    check_may_give,
+    check_named_scope,
+    parse,
+)
 
 STDIO_CLIENT_ID = "jhe-mcp-stdio"
 STDIO_REDIRECT_URI = "http://127.0.0.1/callback"
@@ -121,6 +127,7 @@ def renew_secret(*, actor: Principal, door: str, client: Client) -> str:
     if client.client_type != Application.CLIENT_CONFIDENTIAL:
         raise Conflict("The client is a public one, which has no secret.")
     if client.is_own:
+        check_named_scope(actor, OWN_CLIENTS)
         check_is_not_narrowed(actor)
         check_may_give(actor, client.practitioner_client.scope.split())
     secret: str = generate_client_secret()

@@ -15,6 +15,7 @@ from core.models import Client, Organization, Study
 from core.models.client import ClientQuerySet
 from core.models.fetch import fetch
 from core.policy.permissions import Permission
+from core.policy.scopes import OWN_CLIENTS
 
 MAX_REDIRECTS = 20
 MAX_NAMED = 200
@@ -145,7 +146,7 @@ class ClientList(ClientView):
 
 
 class OwnClients(ClientView):
-    @operation("Device.c", body=NewOwnClient, answer=NewClientAnswer, status=201)
+    @operation(OWN_CLIENTS, body=NewOwnClient, answer=NewClientAnswer, status=201)
     def post(self) -> Any:
         """A practitioner's own client: it gets tokens by its secret (RFC 6749 §4.4) and acts for its owner."""
         for pk in self.body.get("studies", ()):

@@ -14,7 +14,7 @@ from core.actions.clients import STDIO_CLIENT_ID, STDIO_REDIRECT_URI
 from core.models import User
 from core.policy.errors import InvalidInput
 
-ALL_SCOPES = ("openid", "profile", "email", "offline_access", "mcp", "user/*.cruds")
+ALL_SCOPES = ("openid", "profile", "email", "offline_access", "mcp", "user/*.cruds", "own_clients")
 
 
 @transaction.atomic

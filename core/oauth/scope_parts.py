@@ -15,7 +15,7 @@ DURATION = "For how long"
 GROUPS = (ABOUT_YOU, DATA, DURATION)
 
 _PERSONAL = {"openid": False, "profile": True, "email": True, "fhirUser": True}
-_EXTRAS = ("mcp_tokens", "offline_access")
+_EXTRAS = ("mcp_tokens", "own_clients", "offline_access")
 _READING = "rs"
 
 

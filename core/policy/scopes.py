@@ -138,8 +138,12 @@ def counting(scopes: Iterable[str], user_type: UserType, *, narrowed: bool) -> I
             yield scope
 
 
+OWN_CLIENTS = "own_clients"
+
+
 def check_named_scope(principal: Principal, scope: str) -> None:
-    """As check_scope, for one that no other includes: `mcp_tokens`."""
+    """As check_scope, for one that no other includes: `mcp_tokens`, `own_clients`. What is made with them acts for the
+    person after the client that made it was sent away, so each is said on the consent page by itself."""
     if scope not in principal.scopes:
         raise InsufficientScope(scope)
 

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.usefixtures("demo_world"), pytest.mark.django_db]
 def made_by(name: str = "manager_mary", /, **changes: Any) -> dict[str, Any]:
     """A client of this practitioner's own, as REST answers."""
     body = {"name": "Nightly report", "scopes": ["system/*.rs", "mcp"], **changes}
-    token = client_of(personas.user_of(name), scope="user/*.cruds mcp")
+    token = client_of(personas.user_of(name), scope="user/*.cruds mcp own_clients")
     response = token.post("/api/v1/clients/own", body, content_type="application/json")
     assert response.status_code == 201, response.content
     said: dict[str, Any] = response.json()
@@ -199,3 +199,14 @@ def test_an_authorization_request_that_names_the_grant_gets_no_system_scope() ->
     browser.force_login(personas.user_of("manager_mary"))
     said = flow.said(flow.ask(browser, scope="system/*.rs", grant_type="client_credentials", _own_client="x"))
     assert said["error"] == "invalid_scope"
+
+
+def test_an_app_of_marys_makes_no_client_of_hers_that_would_outlive_it() -> None:
+    app = client_of(personas.user_of("manager_mary"), scope="openid user/*.cruds mcp mcp_tokens")
+    body = {"name": "Stays", "scopes": ["system/*.rs"]}
+    made = app.post("/api/v1/clients/own", body, content_type="application/json")
+    assert made.status_code == 403
+    assert 'scope="own_clients"' in made["WWW-Authenticate"]
+    hers = made_by()
+    assert app.post(f"/api/v1/clients/{hers['id']}/secret").status_code == 403
+    assert ask(hers).status_code == 200, "its secret is what it was"
