@@ -46,8 +46,9 @@ async def chromium() -> AsyncIterator["Browser"]:
     executable = shutil.which("chromium")
     if executable is None:
         pytest.skip("make test could not install chromium")
-    from playwright.async_api import async_playwright
+    from playwright.async_api import async_playwright, expect
 
+    expect.set_options(timeout=SECONDS * 1000)
     # As root it starts without its sandbox only; the pages it opens are ours.
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     async with async_playwright() as playwright:

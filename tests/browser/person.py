@@ -1,5 +1,6 @@
 """A person of the demo world at a browser. What they look for are the words on the page, as a person would."""
 
+import re
 from collections.abc import Sequence
 
 from playwright.async_api import Page
@@ -21,8 +22,8 @@ class Person:
             await self.log_in()
 
     async def log_in(self, password: str = PASSWORD) -> None:
-        await self.page.get_by_label("E-mail").fill(self.email)
-        await self.page.get_by_label("Password").fill(password)
+        await self.fill("E-mail", self.email)
+        await self.fill("Password", password)
         await self.press("Log in")
 
     async def allow(self, studies: Sequence[str] = ()) -> None:
@@ -36,6 +37,12 @@ class Person:
 
     async def cancel(self) -> None:
         await self.press("Cancel")
+
+    async def fill(self, label: str, value: str) -> None:
+        await self.page.get_by_label(re.compile(rf"^{re.escape(label)}:?$")).fill(value)
+
+    async def follow(self, link: str) -> None:
+        await self.page.get_by_role("link", name=link, exact=True).click()
 
     async def press(self, button: str) -> None:
         await self.page.get_by_role("button", name=button, exact=True).click()

@@ -9,3 +9,5 @@ OAUTH2_PROVIDER = {**_PROVIDER, "CIMD_METADATA_FETCHER": "tests.browser.client_d
 
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 EMAIL_FILE_PATH = env.DATA_DIR / "mail"
+
+MFA_TOTP_TOLERANCE = 1  # a code that was made just before its half minute ended is still good when it is sent
