@@ -3,10 +3,11 @@
 from allauth.account.models import EmailAddress
 from django.db import transaction
 from django.utils import timezone
+from oauth2_provider.generators import generate_client_secret
 from oauth2_provider.models import DeviceGrant
 
 from core.actions.accounts import end_access
-from core.models import McpToken, User
+from core.models import Client, McpToken, User
 
 
 def set_email_verified(user: User) -> None:
@@ -25,7 +26,13 @@ def forget_other_emails(user: User) -> None:
 
 @transaction.atomic
 def end_everything(user: User) -> None:
-    """Every token of an account ends, of apps and of agents. A new password has ended its sessions already."""
+    """Every token of an account ends, of apps and of agents, and the secrets of its own clients, which need new ones.
+
+    A new password has ended its sessions already.
+    """
     end_access(user)
     DeviceGrant.objects.filter(user=user).delete()
     McpToken.objects.filter(user=user, revoked=None).update(revoked=timezone.now())
+    for client in Client.objects.filter(user=user, practitioner_client__isnull=False):
+        client.client_secret = generate_client_secret()  # whoever had the account may have it
+        client.save(update_fields=["client_secret", "updated"])

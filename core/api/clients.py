@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db.models import Prefetch
+from drf_spectacular.utils import extend_schema_field
 from oauth2_provider.models import Application
 from rest_framework import serializers
 from rest_framework.response import Response
@@ -28,10 +29,15 @@ class StudyName(CamelCaseModel):
         fields = ("id", "name")
 
 
+class Limits(CamelCase):
+    studies = serializers.ListField(child=IdField())
+    organizations = serializers.ListField(child=IdField(), help_text="With everything that is theirs.")
+
+
 class ClientAnswer(CamelCase):
     """`studies` are those that it sends data for and that the reader sees. Its secret is nowhere.
 
-    `scopes` are what a practitioner's own client may ask for; of others it is null.
+    `scopes` are what a practitioner's own client may ask for, `limitedTo` all that it reaches; of others both are null.
     """
 
     id = IdField()
@@ -42,10 +48,21 @@ class ClientAnswer(CamelCase):
     scopes = serializers.ListField(
         child=serializers.CharField(), source="practitioner_client.scopes", default=None, allow_null=True
     )
+    limited_to = serializers.SerializerMethodField(help_text="Null: to nothing.")
     redirect_uris = serializers.ListField(child=serializers.CharField(), source="redirects")
     invitation_url = serializers.CharField(source="organization_client.invitation_url", default=None, allow_null=True)
     organization = OrganizationName(source="organization_client.organization", default=None, allow_null=True)
     studies = StudyName(many=True)
+
+    @extend_schema_field(Limits(allow_null=True))
+    def get_limited_to(self, client: Client) -> dict[str, list[int]] | None:
+        narrowing = client.practitioner_client.narrowing if client.is_own else None
+        if narrowing is None:
+            return None
+        return {
+            "studies": sorted(link.study_id for link in narrowing.study_links.all()),
+            "organizations": sorted(link.organization_id for link in narrowing.organization_links.all()),
+        }
 
 
 class NewClientAnswer(ClientAnswer):
@@ -75,6 +92,7 @@ class NewClient(ClientChanges):
 
 class NewOwnClient(CamelCase):
     aliases = {"studyIds": "studies", "organizationIds": "organizations"}
+    refuses_others = True
 
     name = serializers.CharField(max_length=255)
     scopes = serializers.ListField(
@@ -107,8 +125,12 @@ class ClientView(RestView):
         """All, with what an answer needs: which of them the person sees is yet to be asked."""
         studies = Study.objects.visible_to(self.principal).only("id", "name").order_by("pk")
         return Client.objects.select_related(
-            "organization_client__organization", "practitioner_client"
-        ).prefetch_related(Prefetch("studies", studies))
+            "organization_client__organization", "practitioner_client__narrowing"
+        ).prefetch_related(
+            Prefetch("studies", studies),
+            "practitioner_client__narrowing__study_links",
+            "practitioner_client__narrowing__organization_links",
+        )
 
     def managed(self, pk: int) -> Client:
         return fetch(Client.objects.select_related("practitioner_client"), pk, self.principal, Permission.TOKEN_MANAGE)

@@ -58,6 +58,7 @@ class NewMcpTokenAnswer(McpTokenAnswer):
 
 class NewMcpToken(CamelCase):
     aliases = {"studyIds": "studies", "organizationIds": "organizations"}
+    refuses_others = True
 
     description = serializers.CharField(required=False, allow_blank=True, max_length=255)
     ttl = serializers.CharField(

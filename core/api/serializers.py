@@ -22,6 +22,8 @@ def camel(name: str) -> str:
 class CamelCase(serializers.Serializer[Any]):
     aliases: Mapping[str, str] = {}
     """Other names, in camelCase, that existing clients send -> the field's name on the wire."""
+    refuses_others = False
+    """Where what is left out means everything: a name that is misspelt is refused, not ignored."""
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         return {camel(name): _named(field, name) for name, field in super().get_fields().items()}
@@ -35,6 +37,9 @@ class CamelCase(serializers.Serializer[Any]):
             if name in given:
                 raise serializers.ValidationError({name: "Comes twice, in two spellings: send one."})
             given[name] = value
+        if self.refuses_others and (unknown := sorted(given.keys() - self.fields.keys())):
+            there_are = ", ".join(self.fields)
+            raise serializers.ValidationError({unknown[0]: f"There is no such field. There are: {there_are}."})
         return super().to_internal_value(given)
 
 

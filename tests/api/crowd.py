@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from core.models import Organization, Study, StudyClient, StudyDataSource, User
+from core.actions.audit import record_access
+from core.actions.mcp_tokens import create_token
+from core.models import McpToken, Organization, Study, StudyClient, StudyDataSource, User
 from tests.factories import (
     CodeFactory,
     ConsentFactory,
@@ -47,8 +49,23 @@ def crowd() -> Crowd:
         client = OrganizationClientFactory(organization=organization).application
         StudyClient.objects.create(study=study, client=client)
         InvitationFactory(patient=patient, client=client)
-    ids = {"organizations": organization.pk, "studies": study.pk, "data_sources": source.pk}
+    token = _mcp_tokens(manager.user, study)
+    ids = {
+        "organizations": organization.pk,
+        "studies": study.pk,
+        "data_sources": source.pk,
+        "mcp_tokens": token.pk,
+    }
     return Crowd(manager.user, ids)
+
+
+def _mcp_tokens(user: User, study: Study) -> McpToken:
+    """As many as the other lists have rows, of which the last one was used as often."""
+    for _ in range(SIZE):
+        token, _ = create_token(actor=None, door="command", user=user, ttl="1d", studies=[study.pk])
+    for _ in range(SIZE):
+        record_access(door="rest", action="GET", outcome="success", user_id=user.pk, client_id=token.client_id)
+    return token
 
 
 def _data_sources(study: Study, codes: list) -> object:

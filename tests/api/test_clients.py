@@ -47,6 +47,7 @@ def test_a_manager_registers_a_client_that_people_then_log_in_with():
         "clientType": "public",
         "grantType": "authorization_code",
         "scopes": None,
+        "limitedTo": None,
         "redirectUris": [CALLBACK],
         "invitationUrl": "https://app.example.org/start?code=CODE",
         "organization": {"id": lab.pk, "name": "Lifespan Lab", "type": "laboratory"},
@@ -374,6 +375,16 @@ def test_a_token_makes_and_renews_no_client_that_can_do_more_than_itself():
     made = own(scopes=["system/*.cruds"]).json()["id"]
     assert renew(made, "viewer_victor", scope="user/Device.cruds").status_code == 403
     assert renew(made, "viewer_victor", narrowing=narrowing).status_code in (403, 404)
+
+
+def test_what_an_own_client_is_limited_to_is_told_and_a_misspelt_limit_refused():
+    study = personas.study_of(personas.BP).pk
+    made = own(studies=[study]).json()
+    assert made["limitedTo"] == {"studies": [study], "organizations": []}
+    assert own().json()["limitedTo"] is None
+    refused = own(study=[study])
+    assert refused.status_code == 400
+    assert "study: There is no such field." in refused.json()["detail"]
 
 
 def test_deleting_an_own_client_leaves_nothing_of_it():

@@ -139,13 +139,16 @@ def test_a_year_and_twelve_hours_and_a_date_are_times_to_live():
 
 def test_mass_assignment_gives_nothing():
     other = personas.user_of("admin")
-    said = create(
-        user=other.pk, userId=other.pk, scope="user/*.cruds mcp_tokens", expires="2099-01-01", tokenHash="0" * 64
-    ).json()
-    row = McpToken.objects.get(pk=said["id"])
-    assert (row.user.email, row.scope) == ("manager_mary@example.com", "mcp user/*.rs")
-    assert row.expires < timezone.now() + timedelta(days=91)
-    assert row.token_hash != "0" * 64
+    tried = {
+        "user": other.pk,
+        "userId": other.pk,
+        "scope": "user/*.cruds mcp_tokens",
+        "expires": "2099-01-01",
+        "tokenHash": "0" * 64,
+    }
+    for name, value in tried.items():
+        assert create(**{name: value}).status_code == 400
+    assert not McpToken.objects.exists()
 
 
 def test_nobody_keeps_more_tokens_than_one_looks_through():
@@ -478,3 +481,10 @@ def test_fhir_finds_what_was_done_with_a_token_for_whose_trail_it_is():
     assert found("admin", f"|{row.client_id}")
     assert found("admin", "mcp-token-999999") == []
     assert as_("admin").get("/FHIR/R5/AuditEvent", {"agent:identifier": "|"}).status_code == 400
+
+
+def test_a_misspelt_limit_is_refused_instead_of_making_a_token_for_everything():
+    answer = as_("manager_mary").post(TOKENS, {"study": [30001]}, content_type="application/json")
+    assert answer.status_code == 400
+    assert "study: There is no such field." in answer.json()["detail"]
+    assert not McpToken.objects.exists()

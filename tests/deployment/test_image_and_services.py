@@ -80,8 +80,10 @@ def test_every_variable_is_one_that_a_service_reads() -> None:
 
 def test_every_setting_of_both_services_is_documented() -> None:
     source = (ROOT / "jhe/env.py").read_text() + (ROOT / "mcp_server/settings.py").read_text()
-    documented = set(re.findall(r"`([A-Z_]+)`", (ROOT / "docs/deploy.md").read_text()))
-    assert documented == {*re.findall(r'"([A-Z]+(?:_[A-Z]+)*)"', source), "FORWARDED_ALLOW_IPS"} - {"MCP_"}
+    settings = {*re.findall(r'"([A-Z]+(?:_[A-Z]+)*)"', source), "FORWARDED_ALLOW_IPS"} - {"MCP_"}
+    for_services = set(re.findall(r"`([A-Z_]+)`", (ROOT / "docs/deploy.md").read_text()))
+    for_people = set(re.findall(r"\b(JHE_[A-Z_]+)\b", (ROOT / "docs/stdio.md").read_text()))
+    assert for_services | for_people == settings
 
 
 def test_everything_copied_exists_and_docker_is_allowed_to_see_it() -> None:

@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.test import Client as Browser
 from oauth2_provider.models import AccessToken, Application, RefreshToken
 
+from core.actions.emails import end_everything
 from core.models import Client, Practitioner, PractitionerOrganization, User
 from tests import personas
 from tests.bearer import client_of
@@ -210,3 +211,11 @@ def test_an_app_of_marys_makes_no_client_of_hers_that_would_outlive_it() -> None
     hers = made_by()
     assert app.post(f"/api/v1/clients/{hers['id']}/secret").status_code == 403
     assert ask(hers).status_code == 200, "its secret is what it was"
+
+
+def test_after_a_reset_the_secrets_of_marys_own_clients_are_worth_nothing() -> None:
+    made = made_by()
+    token = token_for(made)
+    end_everything(personas.user_of("manager_mary"))
+    assert ask(made).status_code == 401
+    assert Browser(headers={"Authorization": f"Bearer {token}"}).get("/api/v1/studies").status_code == 401
