@@ -1,6 +1,6 @@
 """The MCP SDK's client with its own OAuth, as a host would use it; the person is at a browser."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -71,9 +71,12 @@ class LoginRefusedError(Exception):
 
 
 @asynccontextmanager
-async def connected(mcp_url: str, auth: OAuthClientProvider) -> AsyncIterator[Client]:
+async def connected(
+    mcp_url: str, auth: OAuthClientProvider, mounts: Mapping[str, httpx2.AsyncBaseTransport] | None = None
+) -> AsyncIterator[Client]:
+    """`mounts`: what answers at an address, where that is not the network."""
     async with (
-        httpx2.AsyncClient(auth=auth, timeout=60) as http,
+        httpx2.AsyncClient(auth=auth, timeout=60, mounts=mounts) as http,
         Client(streamable_http_client(mcp_url, http_client=http)) as client,
     ):
         yield client

@@ -5,7 +5,11 @@ from jhe.settings import *  # noqa: F403
 from jhe.settings import OAUTH2_PROVIDER as _PROVIDER
 
 CLIENTS_CERTIFICATE = env.DATA_DIR / "clients.pem"
-OAUTH2_PROVIDER = {**_PROVIDER, "CIMD_METADATA_FETCHER": "tests.browser.client_document.Fetcher"}
+OAUTH2_PROVIDER = {
+    **_PROVIDER,
+    "CIMD_METADATA_FETCHER": "tests.browser.client_document.Fetcher",
+    "DEVICE_FLOW_INTERVAL": 1,  # second, after which a program asks again whether its person has answered
+}
 
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 EMAIL_FILE_PATH = env.DATA_DIR / "mail"
