@@ -1,5 +1,7 @@
 """From the URL of an MCP endpoint to the server that issues its tokens (RFC 9728, RFC 8414)."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -8,6 +10,7 @@ from mcp.client.auth import OAuthFlowError
 from mcp.client.auth.utils import (
     build_oauth_authorization_server_metadata_discovery_urls,
     build_protected_resource_metadata_discovery_urls,
+    extract_resource_metadata_from_www_auth,
     validate_metadata_issuer,
 )
 from mcp.shared.auth import OAuthMetadata, ProtectedResourceMetadata
@@ -29,7 +32,7 @@ class AuthorizationServer(OAuthMetadata):
 async def issuer_of(http: httpx2.AsyncClient, mcp_url: str) -> str:
     """The issuer whose tokens the endpoint takes. Raises InvalidInput or Unavailable with a sentence for the person."""
     _only_encrypted(mcp_url)
-    urls = build_protected_resource_metadata_discovery_urls(None, mcp_url)
+    urls = build_protected_resource_metadata_discovery_urls(await _challenged(http, mcp_url), mcp_url)
     resource = await _document(http, urls, ProtectedResourceMetadata)
     if str(resource.resource) != mcp_url:  # RFC 9728 §3.3
         raise InvalidInput(f"You gave {mcp_url}, but that endpoint calls itself {resource.resource}: use that.")
@@ -48,6 +51,16 @@ async def server_of(http: httpx2.AsyncClient, issuer: str) -> AuthorizationServe
     for url in _endpoints(server):
         check_is_issuers(url, issuer)
     return server
+
+
+async def _challenged(http: httpx2.AsyncClient, mcp_url: str) -> str | None:
+    """Where the endpoint itself says that its metadata are (RFC 9728 §5.1), if that is a place of its own."""
+    async with _answer(http, mcp_url, "text/event-stream") as response:
+        url = extract_resource_metadata_from_www_auth(response)
+    try:
+        return url if url and _origin(url) == _origin(mcp_url) else None
+    except ValueError:  # it is no URL
+        return None
 
 
 def check_is_issuers(url: AnyHttpUrl, issuer: str) -> None:
@@ -75,10 +88,8 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
 async def _document(http: httpx2.AsyncClient, urls: list[str], shape: type[DocumentT]) -> DocumentT:
     host = urlsplit(urls[0]).netloc
     for url in urls:
-        try:
-            response = await http.get(url, headers={"Accept": "application/json"})
-        except httpx2.HTTPError as error:
-            raise Unavailable(f"{host} cannot be reached: check the address and the network.") from error
+        async with _answer(http, url, "application/json") as response:
+            await response.aread()
         if response.status_code >= httpx2.codes.INTERNAL_SERVER_ERROR:
             raise Unavailable(f"{host} is not ready: try again in a minute.")
         if response.status_code == httpx2.codes.OK:
@@ -87,6 +98,16 @@ async def _document(http: httpx2.AsyncClient, urls: list[str], shape: type[Docum
             except ValidationError as error:
                 raise InvalidInput(f"{url} is not what RFC 9728 or RFC 8414 asks for.") from error
     raise InvalidInput(f"{host} does not say how to log in: is its address right?")
+
+
+@asynccontextmanager
+async def _answer(http: httpx2.AsyncClient, url: str, kind: str) -> AsyncIterator[httpx2.Response]:
+    """The head of it: what an endpoint would send to somebody who listens has no end."""
+    try:
+        async with http.stream("GET", url, headers={"Accept": kind}) as response:
+            yield response
+    except httpx2.HTTPError as error:
+        raise Unavailable(f"{urlsplit(url).netloc} cannot be reached: check the address and the network.") from error
 
 
 def _only_encrypted(url: str) -> None:

@@ -10,11 +10,13 @@ CODES = range(3)
 
 @dataclass(frozen=True)
 class Limit:
-    """What a person's token is narrowed to: studies and organizations (None: everywhere), kinds of data (None: all)."""
+    """What a person's token is narrowed to: studies and organizations (None: everywhere), kinds of data and the one
+    patient (None: all)."""
 
     studies: frozenset[int] | None
     organizations: frozenset[int] | None
     codes: frozenset[int] | None
+    patient: int | None
 
     @property
     def everywhere(self) -> bool:
@@ -61,6 +63,10 @@ class Oracle:
         """The studies that the token leaves, whether the person reaches them or not."""
         return set(self.world.studies)
 
+    def in_question(self) -> set[int]:
+        """The patients of whom the token leaves anything."""
+        return set(self.world.patients)
+
     def codes(self) -> set[int]:
         """The kinds of data that the token leaves."""
         return set(CODES)
@@ -104,6 +110,10 @@ class NarrowedOracle(Oracle):
         super().__init__(world, user)
         self.limit, self.person = world.limits[user], Oracle(world, user)
         self.superuser = False
+        self.own &= self.in_question()
+
+    def in_question(self) -> set[int]:
+        return set(self.world.patients) if self.limit.patient is None else {self.limit.patient}
 
     def left(self) -> set[int]:
         named, organizations = self.limit.studies or (), self.limit.organizations or ()
@@ -130,7 +140,7 @@ class NarrowedOracle(Oracle):
     def patients(self) -> set[int]:
         shared = {p for p, o in self.world.patient_organizations if o in self.whole_organizations()}
         enrolled = {p for s, p in self.world.enrolments if s in self.led_studies()} & self.person.patients()
-        return shared | enrolled | self.own
+        return (shared | enrolled | self.own) & self.in_question()
 
     def own_grants(self) -> set[tuple[int, int]]:
         """A patient's own data, narrowed to studies, is what they share with these."""
@@ -142,15 +152,17 @@ class NarrowedOracle(Oracle):
         through = self.led_studies() if studies is None else self.led_studies() & studies
         consented = {(p, c) for (s, p, c), yes in self.world.consents.items() if yes and s in through}
         own = self.own_grants() if studies is None else set()
-        return {(p, c) for p, c in consented | own if c in self.codes()}
+        return {(p, c) for p, c in consented | own if c in self.codes() and p in self.in_question()}
 
     def enrolled(self, study: int) -> set[int]:
-        return self.person.enrolled(study) if study in self.left() else set()
+        return self.person.enrolled(study) & self.in_question() if study in self.left() else set()
 
     def study_grants(self, study: int) -> set[tuple[int, int]]:
         said_yes = {(p, c) for (s, p, c), yes in self.world.consents.items() if s == study and yes}
         return {
             (p, c)
             for p, c in said_yes
-            if c in self.codes() and (study in self.led_studies() or (p, c) in self.own_grants())
+            if (study in self.led_studies() or (p, c) in self.own_grants())
+            and c in self.codes()
+            and p in self.in_question()
         }

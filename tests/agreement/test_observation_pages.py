@@ -39,7 +39,7 @@ def check_gate(world: World, rows: Rows, number: int) -> None:
             consented = {s for (s, q, d), yes in world.consents.items() if (q, d) == (p, c) and yes} & oracle.left()
             may = bool(consented) if p in oracle.own else False
             may |= any(_manages(world, number, world.studies[s]) for s in consented)
-            may &= c in oracle.codes()
+            may &= c in oracle.codes() and p in oracle.in_question()
             verdict = answers[Sending(patient.pk, OPEN_MHEALTH, KINDS[c], None)]
             assert (verdict == rows.codes[c].pk) is may
 

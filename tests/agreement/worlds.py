@@ -49,14 +49,20 @@ def _some(draw: Callable[..., Any], *sides: Any) -> set[tuple[int, ...]]:
     return {pair for pair in product(*sides) if draw(st.booleans())}
 
 
-def _limits(organizations: int, studies: int) -> st.SearchStrategy[Limit]:
+def _limits(organizations: int, studies: int, patients: int) -> st.SearchStrategy[Limit]:
     """What a token can be narrowed to; studies and organizations that the person does not reach among it."""
 
     def among(many: int) -> st.SearchStrategy[frozenset[int] | None]:
         return st.none() | (st.frozensets(st.sampled_from(range(many))) if many else st.just(frozenset()))
 
-    limits = st.builds(Limit, studies=among(studies), organizations=among(organizations), codes=among(len(CODES)))
-    return limits.filter(lambda limit: limit != Limit(None, None, None))
+    limits = st.builds(
+        Limit,
+        studies=among(studies),
+        organizations=among(organizations),
+        codes=among(len(CODES)),
+        patient=st.none() | st.sampled_from(range(patients)) if patients else st.none(),
+    )
+    return limits.filter(lambda limit: limit != Limit(None, None, None, None))
 
 
 @st.composite
@@ -67,7 +73,9 @@ def worlds(draw: Callable[..., Any]) -> World:
     logins = draw(st.permutations(range(users)))
     patients = {p: (logins[p] if p < users and draw(st.booleans()) else None) for p in range(draw(st.integers(0, 3)))}
     requests = _some(draw, studies, CODES)
-    limits = {user: draw(_limits(organizations, len(studies))) for user in range(users) if draw(st.booleans())}
+    limits = {
+        user: draw(_limits(organizations, len(studies), len(patients))) for user in range(users) if draw(st.booleans())
+    }
     enrolments = _some(draw, studies, patients)
     belonging = {(p, studies[s]) for s, p in enrolments}  # nobody is enrolled who does not belong
     answerable = sorted((s, p, c) for s, p in enrolments for t, c in requests if s == t)
@@ -164,6 +172,7 @@ def _narrowing(rows: Rows, user: User, limit: Limit | None) -> Narrowing | None:
         studies=None if limit.studies is None else [rows.studies[s].pk for s in limit.studies],
         organizations=None if limit.organizations is None else [rows.organizations[o].pk for o in limit.organizations],
         codes=None if limit.codes is None else {rows.codes[c].pk: "cruds" for c in limit.codes},
+        patient=None if limit.patient is None else rows.patients[limit.patient].pk,
     )
 
 

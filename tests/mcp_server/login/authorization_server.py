@@ -17,12 +17,17 @@ import httpx2
 from mcp_server.auth.prompt import Prompt
 from tests import tokens
 
+METADATA = "/.well-known/oauth-protected-resource/mcp"
+"""Where those of the MCP endpoint are by RFC 9728 §3.1."""
+
 
 class AuthorizationServer(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Endpoints)
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.mcp_url = f"{self.url}/mcp"
+        self.visited: list[str] = []
+        """The paths that were read."""
         self.authorizations: list[dict[str, str]] = []
         """What the authorization endpoint was called with."""
         self.token_requests: list[dict[str, str]] = []
@@ -35,7 +40,10 @@ class AuthorizationServer(ThreadingHTTPServer):
         self.status = self.post_status = 200
         self.expires_in = 3600
         # What a test may bend:
+        self.challenge = f'Bearer resource_metadata="{self.url}{METADATA}"'
+        """Of the MCP endpoint (RFC 9728 §5.1)."""
         self.resource_metadata: dict[str, Any] = {}
+        self.resource_metadata_at = METADATA
         self.metadata: dict[str, Any] = {}
         self.answer: dict[str, str | None] = {}
         self.id_token: dict[str, Any] = {}
@@ -46,7 +54,7 @@ class AuthorizationServer(ThreadingHTTPServer):
 
     def documents(self) -> dict[str, dict[str, Any]]:
         return {
-            "/.well-known/oauth-protected-resource/mcp": {
+            self.resource_metadata_at: {
                 "resource": self.mcp_url,
                 "authorization_servers": [self.url],
                 **self.resource_metadata,
@@ -135,6 +143,10 @@ class _Endpoints(BaseHTTPRequestHandler):
     server: AuthorizationServer
 
     def do_GET(self) -> None:
+        self.server.visited.append(self.path)
+        if self.path == "/mcp":
+            self._say(401, {}, self.server.challenge)
+            return
         document = self.server.documents().get(self.path)
         self._say(404 if document is None else self.server.status, document)
 
@@ -153,9 +165,11 @@ class _Endpoints(BaseHTTPRequestHandler):
             self.server.token_requests.append(form)
             self._say(200, {})
 
-    def _say(self, status: int, document: Any) -> None:
+    def _say(self, status: int, document: Any, challenge: str = "") -> None:
         body = json.dumps(document).encode()
         self.send_response(status)
+        if challenge:
+            self.send_header("WWW-Authenticate", challenge)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
