@@ -81,7 +81,11 @@ def test_revoke_and_delete_end_a_token_and_leave_their_rows_in_the_trail():
     assert bearer(token["token"]).get("/api/v1/studies").status_code == 401
     assert told("delete", str(token["id"]))["id"] == token["id"]
     assert not McpToken.objects.exists()
-    events = AuditEvent.objects.filter(action__endswith="_mcp_token").order_by("pk").values_list("action", "user_id", "detail")
+    events = (
+        AuditEvent.objects.filter(action__endswith="_mcp_token")
+        .order_by("pk")
+        .values_list("action", "user_id", "detail")
+    )
     detail = {"mcp_token": token["id"], "user": personas.user_of("manager_mary").pk}
     assert list(events) == [(f"{verb}_mcp_token", None, detail) for verb in ("create", "revoke", "delete")]
 

@@ -13,7 +13,6 @@ from core.policy.scopes import (
     sentence_of,
 )
 
-
 GLUCOSE = "?code=https://w3id.org/openmhealth|omh:blood-glucose:4.0"
 
 
