@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx2
@@ -18,6 +18,8 @@ from pydantic import AnyHttpUrl, BaseModel, ValidationError
 
 from core.policy.errors import InvalidInput, Unavailable
 
+_NOTHING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+"""A message to be refused: endpoints ask for a token before they read what it says."""
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 DocumentT = TypeVar("DocumentT", bound=BaseModel)
 
@@ -31,7 +33,7 @@ class AuthorizationServer(OAuthMetadata):
 
 async def issuer_of(http: httpx2.AsyncClient, mcp_url: str) -> str:
     """The issuer whose tokens the endpoint takes. Raises InvalidInput or Unavailable with a sentence for the person."""
-    _only_encrypted(mcp_url)
+    only_encrypted(mcp_url)
     urls = build_protected_resource_metadata_discovery_urls(await _challenged(http, mcp_url), mcp_url)
     resource = await _document(http, urls, ProtectedResourceMetadata)
     if str(resource.resource) != mcp_url:  # RFC 9728 §3.3
@@ -41,7 +43,7 @@ async def issuer_of(http: httpx2.AsyncClient, mcp_url: str) -> str:
 
 async def server_of(http: httpx2.AsyncClient, issuer: str) -> AuthorizationServer:
     """What the issuer says about itself. Raises InvalidInput or Unavailable."""
-    _only_encrypted(issuer)
+    only_encrypted(issuer)
     urls = build_oauth_authorization_server_metadata_discovery_urls(issuer, issuer)
     server = await _document(http, urls, AuthorizationServer)
     try:
@@ -55,7 +57,8 @@ async def server_of(http: httpx2.AsyncClient, issuer: str) -> AuthorizationServe
 
 async def _challenged(http: httpx2.AsyncClient, mcp_url: str) -> str | None:
     """Where the endpoint itself says that its metadata are (RFC 9728 §5.1), if that is a place of its own."""
-    async with _answer(http, mcp_url, "text/event-stream") as response:
+    headers = {"Accept": "application/json, text/event-stream"}
+    async with _answer(http, "POST", mcp_url, headers=headers, json=_NOTHING) as response:
         url = extract_resource_metadata_from_www_auth(response)
     try:
         return url if url and _origin(url) == _origin(mcp_url) else None
@@ -88,7 +91,7 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
 async def _document(http: httpx2.AsyncClient, urls: list[str], shape: type[DocumentT]) -> DocumentT:
     host = urlsplit(urls[0]).netloc
     for url in urls:
-        async with _answer(http, url, "application/json") as response:
+        async with _answer(http, "GET", url, headers={"Accept": "application/json"}) as response:
             await response.aread()
         if response.status_code >= httpx2.codes.INTERNAL_SERVER_ERROR:
             raise Unavailable(f"{host} is not ready: try again in a minute.")
@@ -101,16 +104,17 @@ async def _document(http: httpx2.AsyncClient, urls: list[str], shape: type[Docum
 
 
 @asynccontextmanager
-async def _answer(http: httpx2.AsyncClient, url: str, kind: str) -> AsyncIterator[httpx2.Response]:
-    """The head of it: what an endpoint would send to somebody who listens has no end."""
+async def _answer(http: httpx2.AsyncClient, method: str, url: str, **request: Any) -> AsyncIterator[httpx2.Response]:
+    """The head of it: whoever wants the body reads it."""
     try:
-        async with http.stream("GET", url, headers={"Accept": kind}) as response:
+        async with http.stream(method, url, **request) as response:
             yield response
     except httpx2.HTTPError as error:
         raise Unavailable(f"{urlsplit(url).netloc} cannot be reached: check the address and the network.") from error
 
 
-def _only_encrypted(url: str) -> None:
+def only_encrypted(url: str) -> None:
+    """Raises InvalidInput for a URL to which no token may be sent: neither https nor this machine."""
     parts = urlsplit(url)
     if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
         raise InvalidInput(f"{url} is not encrypted: tokens are sent over https only.")

@@ -172,12 +172,6 @@ class Provider:
             access_tokens=False,
             trusted_client_ids=frozenset({CLIENT_ID}),
         )
-        issuer = Issuer(
-            issuer=str(self.server.issuer),
-            jwks_url=str(self.server.jwks_uri),
-            access_tokens=False,
-            trusted_client_ids=frozenset({CLIENT_ID}),
-        )
         verifier = Verifier(IssuerVerifier(issuer), resource=self.resource or "")
         return await verifier.verify_id_token(tokens["id_token"])
 

@@ -27,7 +27,7 @@ class AuthorizationServer(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.mcp_url = f"{self.url}/mcp"
         self.visited: list[str] = []
-        """The paths that were read."""
+        """The paths of all documents that were asked for."""
         self.authorizations: list[dict[str, str]] = []
         """What the authorization endpoint was called with."""
         self.token_requests: list[dict[str, str]] = []
@@ -144,9 +144,6 @@ class _Endpoints(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.visited.append(self.path)
-        if self.path == "/mcp":
-            self._say(401, {}, self.server.challenge)
-            return
         document = self.server.documents().get(self.path)
         self._say(404 if document is None else self.server.status, document)
 
@@ -154,7 +151,9 @@ class _Endpoints(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         form = {name: values[0] for name, values in parse_qs(body).items()}
         status = 503 if self.path == "/mcp" else max(self.server.status, self.server.post_status)
-        if status != 200:
+        if self.path == "/mcp" and "Authorization" not in self.headers:
+            self._say(401, {}, self.server.challenge)
+        elif status != 200:
             self._say(status, {})
         elif self.path == "/token":
             self._say(*self.server.grant(form))

@@ -10,7 +10,6 @@ import httpx2
 import pytest
 
 from core.policy.errors import InvalidInput, NotAuthenticated, Unavailable
-from mcp_server.auth.discovery import issuer_of, server_of
 from mcp_server.auth.login import Login
 from mcp_server.auth.prompt import Prompt
 from mcp_server.auth.token_store import TokenStore
@@ -258,10 +257,3 @@ async def test_a_login_that_is_given_up_closes_its_port_and_keeps_nothing(
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", redirect.port or 0)) != 0
     assert store.read() is None
-
-
-async def test_discovery_says_what_cannot_be_reached() -> None:
-    async with httpx2.AsyncClient() as http:
-        for attempt in (issuer_of(http, "http://127.0.0.1:1/mcp"), server_of(http, "http://127.0.0.1:1")):
-            with pytest.raises(Unavailable, match="cannot be reached"):
-                await attempt
