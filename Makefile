@@ -10,7 +10,7 @@ PIPENV := $(PIPENV_SETTINGS) .venv/pipenv/bin/pipenv
 NEEDS_PYTHON := Python 3.11 is missing: install it (Debian: apt install python3.11), or name it: make PYTHON=/path/to/python3.11
 NEEDS_PIP := pip 22.3 or newer is missing: install it for $(PYTHON) (Debian: apt install python3-pip)
 
-.PHONY: help demo test lint bench lock shell clean env
+.PHONY: help demo test conformance lint bench lock shell clean env
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /make \1|/p' Makefile | column -t -s '|' 2>/dev/null || sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile
@@ -22,6 +22,10 @@ test: lint tests/npm/node_modules ## the environment, lint, then every test on a
 	@sh tests/system_packages.sh
 	@PIPENV="$(PIPENV)" sh tests/glucose/install_iglu.sh
 	.venv/bin/pytest
+
+conformance: tests/npm/node_modules ## the conformance suite of MCP alone: our authorization server, our login
+	@sh tests/system_packages.sh
+	.venv/bin/pytest tests/conformance
 
 lint: env ## style, types and import contracts
 	.venv/bin/ruff check .

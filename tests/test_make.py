@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-TARGETS = ["demo", "test", "lint", "bench", "lock", "shell", "env", "clean"]
+TARGETS = ["demo", "test", "conformance", "lint", "bench", "lock", "shell", "env", "clean"]
 
 
 def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
