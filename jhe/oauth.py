@@ -20,8 +20,8 @@ SCOPES = {
         "disconnected this application"
     ),
     "own_clients": (
-        "Make clients of your own, or give them new secrets. They act on your behalf without a login: also after you have "
-        "disconnected this application"
+        "Make clients of your own, or give them new secrets, which act on your behalf without a login: also after you "
+        "have disconnected this application"
     ),
     "mcp": "Let an AI assistant read, on your behalf, the studies and health data that you may see",
 }

@@ -8,8 +8,16 @@ from mcp import MCPError
 from mcp.server import Server
 from mcp.server.caching import CacheHint
 from mcp.server.context import ServerRequestContext
-from mcp_types import INVALID_PARAMS, CallToolRequestParams, CallToolResult, ListToolsResult, PaginatedRequestParams
+from mcp_types import (
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    CallToolRequestParams,
+    CallToolResult,
+    ListToolsResult,
+    PaginatedRequestParams,
+)
 
+from core.policy.errors import DomainError
 from mcp_server import __version__, errors
 from mcp_server.backends import Backend
 from mcp_server.tool import Tool
@@ -40,7 +48,11 @@ def build_server(backend: Backend, tools: Mapping[str, Tool[Any]] = TOOLS) -> Se
     listing = ListToolsResult(tools=[tool.listed() for tool in tools.values()])
     input_schemas = {tool.name: tool.input_schema for tool in listing.tools}
 
-    async def list_tools(_: ServerRequestContext[Any], __: PaginatedRequestParams | None) -> ListToolsResult:
+    async def list_tools(context: ServerRequestContext[Any], _: PaginatedRequestParams | None) -> ListToolsResult:
+        try:
+            await backend.admit(context)
+        except DomainError as error:
+            raise MCPError(code=INVALID_REQUEST, message=str(error)) from None
         return listing
 
     async def call_tool(context: ServerRequestContext[Any], params: CallToolRequestParams) -> CallToolResult:

@@ -18,6 +18,7 @@ from core.policy.mcp_tokens import GRANTABLE, READING, is_well_formed, new_token
 from core.policy.permissions import Permission
 from core.policy.principal import Principal, UserType
 from core.policy.roles import ANYBODY, NAMED, PARTICIPANT, SELF, roles_granting
+from core.policy.scopes import check_may_give
 
 DEFAULT_TTL = "90d"
 LONGEST = timedelta(days=366)
@@ -80,6 +81,8 @@ def create_token(
         raise InvalidInput(f"A token names at most {MAX_NAMED} studies and {MAX_NAMED} organizations.")
     _check_reach(maker, studies, organizations)
     allowed = _snapshot(maker) if clone else _checked(maker, permissions) or READING
+    if actor is not None:
+        check_may_give(actor, set(scope_for(allowed).split()) - {"mcp"})
     token = new_token()
     with acting(actor, door=door):
         _check_may_have_one_more(user)

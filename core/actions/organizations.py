@@ -8,7 +8,7 @@ from django.db.models import Q
 from core.actions.acting import acting
 from core.models import Organization, OrganizationClient, Practitioner, PractitionerOrganization, User
 from core.models.organization import ROOT_ID
-from core.policy.checks import no_such
+from core.policy.checks import check_may_give_role, no_such
 from core.policy.errors import Conflict, InvalidInput, NotVisible
 from core.policy.permissions import Permission
 from core.policy.principal import Principal
@@ -107,8 +107,10 @@ def give_role(
 
     The caller has fetched the organization with PRACTITIONER_MANAGE. Nobody but a superuser gives a superuser a role,
     and the account of a patient does not become a practitioner's. Raises NotVisible, with one sentence for all of it:
-    what is asked for is not to be learned from the refusal.
+    what is asked for is not to be learned from the refusal. Raises PermissionDenied to a token that could not itself do
+    what it gives: the role would outlive it.
     """
+    check_may_give_role(actor, role)
     accounts = User.objects.filter(is_active=True).filter(
         Q(is_superuser=False)
         | Q(practitioner__in=Practitioner.objects.visible_to(actor, Permission.PRACTITIONER_MANAGE))

@@ -4,28 +4,34 @@ from typing import Any
 
 import orjson
 from django.db.models import Prefetch
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from core.actions.users import update_profile
 from core.api.patients import PatientAnswer
 from core.api.serializers import CamelCaseModel
 from core.api.views import DOOR, RestView, operation
-from core.models import PatientOrganization, User
+from core.models import PatientAccess, PatientOrganization, User
+from core.policy.permissions import Permission
 from core.policy.principal import UserType
 
 MAX_SETTINGS_BYTES = 16_384
 
 
 class ProfileAnswer(CamelCaseModel):
-    """`patient` is the caller's own record, null where there is none."""
+    """`patient` is the caller's own record, null where there is none that the token reads."""
 
-    patient = PatientAnswer(allow_null=True)
+    patient = serializers.SerializerMethodField()
     user_type = serializers.ChoiceField([(type_.value, type_.value) for type_ in UserType])
     settings = serializers.DictField(help_text="What the caller's clients keep for them.")
 
     class Meta:
         model = User
         fields = ("id", "email", "first_name", "last_name", "patient", "user_type", "is_superuser", "settings")
+
+    @extend_schema_field(PatientAnswer(allow_null=True))
+    def get_patient(self, user: Any) -> Any:
+        return PatientAnswer(user.patient, context=self.context).data if user.shows_patient else None
 
 
 class ProfileBody(CamelCaseModel):
@@ -61,11 +67,13 @@ class Profile(RestView):
 
     def _user(self) -> User:
         organizations = PatientOrganization.objects.select_related("organization")
+        reached = PatientAccess.reaching(self.principal, Permission.PATIENT_READ, patient_id="patient")
         user = (
             User.objects.select_related("practitioner", "patient")
+            .annotate(shows_patient=reached)
             .prefetch_related("patient__identifiers", Prefetch("patient__patient_organizations", organizations))
             .get(pk=self.principal.user_id)
         )
-        if hasattr(user, "patient"):
+        if user.shows_patient:
             self.touched([user.patient.pk])
         return user

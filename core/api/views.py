@@ -6,11 +6,13 @@ from functools import wraps
 from typing import Any, ClassVar
 from urllib.parse import unquote
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import NotFound
 from rest_framework.fields import empty
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer, Serializer
@@ -71,6 +73,12 @@ def operation(
         def handler(view: "RestView", request: Request, **keys: Any) -> Response:
             view.query = view.read(query, _parameters(request)) if query else {}
             view.body = view.read(body, _sent(request), partial=request.method == "PATCH") if body else {}
+            if request.method in SAFE_METHODS:
+                return answered(view, keys)
+            with transaction.atomic():  # what is refused in the end has not happened
+                return answered(view, keys)
+
+        def answered(view: "RestView", keys: Mapping[str, Any]) -> Response:
             given = method(view, **keys)
             if isinstance(given, Response):
                 return given

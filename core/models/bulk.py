@@ -8,6 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 
+from core.models.narrowing import Narrowing
 from core.policy.principal import Principal
 
 KEPT_FOR = timedelta(days=1)
@@ -24,7 +25,9 @@ class BulkJobQuerySet(models.QuerySet["BulkJob"]):
         theirs = self.kept_for(principal.user_id)
         if principal.narrowing_id is None:
             return theirs
-        return theirs.filter(narrowing__isnull=False, client_id=principal.client_id)
+        asking = Narrowing.objects.get(pk=principal.narrowing_id)
+        narrowed = Narrowing.objects.filter(job__in=theirs.filter(client_id=principal.client_id))
+        return theirs.filter(narrowing__in=[each.pk for each in narrowed if each.leaves_what(asking)])
 
     def kept_for(self, user_id: int) -> Self:
         return self.filter(user_id=user_id, expires__gt=timezone.now())

@@ -17,7 +17,12 @@ class Narrowing(models.Model):
     )
     every_code = models.BooleanField(default=True, help_text="All kinds of data; none need be named then.")
     patient = models.ForeignKey(
-        "core.Patient", models.CASCADE, null=True, related_name="+", help_text="The one patient who is left; None: all."
+        "core.Patient",
+        models.DO_NOTHING,  # whose patient is deleted keeps the id, and is left nobody
+        db_constraint=False,
+        null=True,
+        related_name="+",
+        help_text="The one patient who is left; None: all.",
     )
     access_token = models.OneToOneField(
         "oauth2_provider.AccessToken",
@@ -42,6 +47,21 @@ class Narrowing(models.Model):
 
     def __str__(self) -> str:
         return f"Narrowing {self.pk} of user {self.user_id}"
+
+    def leaves_what(self, other: "Narrowing") -> bool:
+        """Whether both leave the same."""
+        return self._left() == other._left()
+
+    def _left(self) -> object:
+        organizations = self.organization_links.values_list("organization_id", "with_studies")
+        return (
+            self.everywhere,
+            self.every_code,
+            self.patient_id,
+            set(self.study_links.values_list("study_id", flat=True)),
+            set(organizations),
+            set(self.code_links.values_list("code_id", "letters")),
+        )
 
 
 class NarrowingStudy(models.Model):

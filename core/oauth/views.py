@@ -12,6 +12,9 @@ from oauthlib.oauth2.rfc6749.errors import InvalidRequestError, OAuth2Error, Uns
 
 from core.oauth.wrong_secrets import CountsWrongSecrets
 
+_MANY = ("resource", "audience")
+"""RFC 8707 §2, RFC 8693 §2.1. All else is sent once (RFC 6749 §3.2), which oauthlib sees to for some grants only."""
+
 
 class TokenView(CountsWrongSecrets, views.TokenView):
     @method_decorator(transaction.atomic)  # the validator takes the person's turn
@@ -27,11 +30,12 @@ class TokenView(CountsWrongSecrets, views.TokenView):
         error: OAuth2Error | None = None
         if request.POST.get("grant_type") not in oauth2_settings.OAUTH2_GRANT_TYPES_SUPPORTED:
             error = UnsupportedGrantTypeError()
-        elif any("\0" in value for value in request.POST.values()):  # PostgreSQL cannot even look for it
-            error = InvalidRequestError()
+        elif any("\0" in value for _, values in request.POST.lists() for value in values):
+            error = InvalidRequestError()  # PostgreSQL cannot even look for it
+        elif any(len(values) > 1 and name not in _MANY for name, values in request.POST.lists()):
+            error = InvalidRequestError(description=f"Each parameter is sent once, except {' and '.join(_MANY)}.")
         return error and HttpResponse(error.json, status=error.status_code)
 
 
 class RevocationView(CountsWrongSecrets, views.RevokeTokenView):
     """RFC 7009."""
-

@@ -35,7 +35,14 @@ def _only_for(studies: list[int]) -> str:
 def check_is_not_narrowed(principal: Principal) -> None:
     """Refuse a token that can do less than its person, where something is made that can do more than the token."""
     if principal.narrowing_id is not None or principal.permissions is not None:
-        raise PermissionDenied("A token that is narrowed makes no tokens: log in without narrowing anything.")
+        raise PermissionDenied("The token is narrowed, and this is for its person alone: log in without narrowing.")
+
+
+def check_may_give_role(principal: Principal, role: str) -> None:
+    """Refuse a token that gives more than it can do itself."""
+    granted = frozenset(permission for permission in Permission if role in roles_granting(permission))
+    if principal.permissions is not None and not granted <= principal.permissions:
+        raise PermissionDenied(f"The token does not include all that the role {role} does.")
 
 
 def check_role_grants(role: str, permission: Permission) -> None:

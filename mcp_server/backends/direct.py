@@ -33,6 +33,9 @@ def _roles(permissions: frozenset[Permission] | None) -> Mapping[str, list[str]]
     return {name: roles_for(narrowed, permission) for permission, name in _MAY.items()}
 
 
+_ENDED = "This login no longer stands: it has expired or was revoked. Log in again."
+
+
 class Direct:
     """The backend of a server that has the database."""
 
@@ -40,6 +43,18 @@ class Direct:
         self._database = database
         self._find_caller = find_caller
         self._refuse = refuse
+
+    async def admit(self, context: ServerRequestContext[Any]) -> None:
+        caller = await self._find_caller(context)
+        principal = caller.principal
+        stands = unframed("stands", for_narrowed=True)
+        values = {"token_key": principal.token_key, "user_id": principal.caller_id, "person_id": principal.user_id}
+        try:
+            if not (await self._database.row(stands, values))["stands"]:
+                raise NotAuthenticated(_ENDED)
+        except (NotAuthenticated, Unavailable) as error:
+            self._refuse(context, caller, error)
+            raise
 
     async def call(
         self, tool: Tool[Any], arguments: Mapping[str, Any] | None, context: ServerRequestContext[Any]
@@ -134,7 +149,7 @@ class Call:
         row = await self._database.row(asked, self._values(parameters, without_body))
         self._recorded = True
         if not row["stands"]:
-            raise NotAuthenticated("This login no longer stands: it has expired or was revoked. Log in again.")
+            raise NotAuthenticated(_ENDED)
         return row
 
     def _values(self, parameters: Mapping[str, Any], without_body: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from mcp_types.version import LATEST_MODERN_VERSION
 
 from core.policy.errors import DomainError, InvalidInput, Unavailable
 from mcp_server import errors
+from mcp_server.auth.discovery import only_encrypted
 from mcp_server.auth.login import AccessTokens
 from mcp_server.tool import Tool
 
@@ -31,6 +32,7 @@ class Forward:
     """The backend of a server that has a login instead of a database. Connections are kept between calls."""
 
     def __init__(self, mcp_url: str, login: AccessTokens) -> None:
+        only_encrypted(mcp_url)
         self._mcp_url = mcp_url
         self._http = httpx2.AsyncClient(transport=_Gateway(mcp_url, login), timeout=_TIMEOUT)
 
@@ -42,6 +44,9 @@ class Forward:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._http.__aexit__(kind, error, trace)
+
+    async def admit(self, context: ServerRequestContext[Any]) -> None:
+        """As in `Waiting`."""
 
     async def call(
         self,

@@ -30,6 +30,9 @@ class Waiting:
         self._backend = backend
         self._login = login
 
+    async def admit(self, context: ServerRequestContext[Any]) -> None:
+        """What there is to ask is the same for everybody: the exchange asks who, once it is asked something."""
+
     async def call(
         self, tool: Tool[Any], arguments: Mapping[str, Any] | None, context: ServerRequestContext[Any]
     ) -> CallToolResult:

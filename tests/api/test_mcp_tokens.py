@@ -259,7 +259,7 @@ def test_an_application_needs_a_scope_of_its_own_to_make_tokens():
     for scope in ("openid mcp user/*.cruds patient/*.cruds", "openid"):
         answer = as_("manager_mary", scope=scope).post(TOKENS, {}, content_type="application/json")
         assert answer.status_code == 403
-    answer = as_("manager_mary", scope="openid mcp_tokens").post(TOKENS, {}, content_type="application/json")
+    answer = as_("manager_mary", scope="openid mcp_tokens user/*.rs").post(TOKENS, {}, content_type="application/json")
     assert answer.status_code == 201
 
 
@@ -268,7 +268,7 @@ def test_a_narrowed_login_makes_no_token_that_is_broader():
     narrowing = Narrowing.objects.create(user=mary)
     answer = as_("manager_mary", narrowing=narrowing).post(TOKENS, {}, content_type="application/json")
     assert answer.status_code == 403
-    assert answer.json()["detail"].startswith("A token that is narrowed makes no tokens")
+    assert answer.json()["detail"].startswith("The token is narrowed")
     assert not McpToken.objects.exists()
 
 
@@ -488,3 +488,28 @@ def test_a_misspelt_limit_is_refused_instead_of_making_a_token_for_everything():
     assert answer.status_code == 400
     assert "study: There is no such field." in answer.json()["detail"]
     assert not McpToken.objects.exists()
+
+
+def test_a_token_for_consents_alone_neither_reads_nor_changes_who_peter_is():
+    _, agent = made_for("ll_patient_peter", permissions=["consent:read"])
+    profile = agent.get("/api/v1/users/profile")
+    assert profile.status_code == 200
+    assert profile.json()["patient"] is None
+    changed = agent.patch("/api/v1/users/profile", {"lastName": "Changed"}, content_type="application/json")
+    assert changed.status_code == 403
+    assert personas.user_of("ll_patient_peter").last_name != "Changed"
+
+
+def test_an_application_that_may_only_read_makes_no_token_that_writes():
+    reader = as_("manager_mary", scope="openid user/*.rs mcp_tokens")
+    refused = reader.post(TOKENS, {"permissions": ["patient:manage"]}, content_type="application/json")
+    assert refused.status_code == 403
+    assert reader.post(TOKENS, {"permissions": ["patient:read"]}, content_type="application/json").status_code == 201
+
+
+def test_an_agent_for_practitioners_gives_no_role_that_can_do_more_than_itself():
+    lab = personas.organization_of("Lifespan Lab").pk
+    permissions = ["practitioner:manage", "practitioner:read", "organization:read"]
+    _, agent = made_for("manager_mary", permissions=permissions, organizations=[lab])
+    body = {"email": "viewer_victor@example.com", "role": "manager"}
+    assert agent.post(f"/api/v1/organizations/{lab}/user", body, content_type="application/json").status_code == 403

@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
+from core.actions.narrowings import narrow
 from core.models import AuditEvent, Patient, PatientOrganization
 from core.seed.demo_world import IDENTIFIER_SYSTEM
 from tests.bearer import client_of
@@ -389,3 +390,18 @@ def test_nobody_is_asked_to_log_in() -> None:
 
 def test_somebody_without_any_role_sees_nobody() -> None:
     assert names(client_of(UserFactory()).get(URL)) == []
+
+
+def test_what_is_refused_in_the_end_has_not_happened():
+    mary, peter = user_of("manager_mary"), patient_of("ll_patient_peter")
+    about_peter = client_of(mary, narrowing=narrow(mary, patient=peter.pk))
+    before = Patient.objects.count()
+    body = {
+        "nameFamily": "New",
+        "nameGiven": "Nora",
+        "birthDate": "1990-01-01",
+        "organizationId": organization_of("Lifespan Lab").pk,
+    }
+    assert about_peter.post("/api/v1/patients", body, content_type="application/json").status_code == 404
+    assert Patient.objects.count() == before
+    assert AuditEvent.objects.order_by("pk").last().outcome == "refused"

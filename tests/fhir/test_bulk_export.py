@@ -86,6 +86,18 @@ def test_a_narrowed_token_knows_nothing_of_the_persons_other_exports(world):
     assert world.client.get(status).status_code == 200
 
 
+def test_a_narrowed_client_finds_its_export_with_its_next_token_and_no_other_narrowing_does(world):
+    other = StudyFactory(organization=world.study.organization)
+
+    def narrowed(study):
+        return client_of(world.viewer, narrowing=narrow(world.viewer, studies=[study.pk]))
+
+    status = kick_off(narrowed(world.study), PATIENT)
+    work()
+    assert narrowed(world.study).get(status).status_code == 200
+    assert narrowed(other).get(status).status_code == narrowed(other).delete(status).status_code == 404
+
+
 def test_an_exported_resource_reads_as_it_does_alone(world):
     found = exported(world.client, PATIENT, {"_type": "Patient"})
     [patient] = [resource for resource in found["Patient"] if resource["id"] == str(world.silent.pk)]

@@ -203,3 +203,9 @@ async def test_where_there_is_a_browser_nothing_is_elicited(
         with pytest.raises(asyncio.CancelledError):
             await call
     assert shown == []
+
+
+def test_no_token_is_sent_in_the_clear_to_another_machine():
+    for url in ("http://exchange.example.org/mcp", "http://127.0.0.2:8001/mcp"):
+        with pytest.raises(InvalidInput, match="https only"):
+            Forward(url, GivenToken(new_token()))
