@@ -46,11 +46,12 @@ def give(
     narrowing: Narrowing | None = None,
     redirect_uri: str = "",
     authenticated: datetime | None = None,
+    refreshes: bool = True,
 ) -> ClientConsent:
     """Remember what a person agreed to, for the tokens that will come of `code`. Within the caller's transaction.
 
-    `authenticated`: when the person had logged in; now, if it is left out. Earlier consents of theirs to this client
-    that say no more than this one, and have no tokens any more, are forgotten.
+    `authenticated`: when the person had logged in; now, if it is left out. `refreshes`: with refresh tokens. Earlier
+    consents of theirs to this client that say no more than this one, and have no tokens any more, are forgotten.
     """
     consent = ClientConsent.objects.create(
         user=user,
@@ -61,6 +62,7 @@ def give(
         narrowing=narrowing,
         redirect_uri=redirect_uri,
         authenticated=authenticated or timezone.now(),
+        refreshes=refreshes,
     )
     _forget_spent(consent)
     return consent

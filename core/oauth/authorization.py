@@ -28,6 +28,7 @@ from core.oauth.consents import remembered
 from core.oauth.guard import guarded
 from core.oauth.known_clients import Redirect, how_known, name_of, names_of
 from core.oauth.narrowing_form import ConsentForm
+from core.oauth.scope_parts import keeps_connected
 from core.oauth.sessions import authenticated_at
 
 DOOR = "oauth"
@@ -164,7 +165,12 @@ class AuthorizationView(views.AuthorizationView):
         reach: Reach | None = None,
     ) -> HttpResponseBase:
         """Send the person back with a code. The validator makes the consent that belongs to it."""
-        answer = {"narrowing": narrowing, "reach": reach or Reach(), "authenticated": authenticated_at(self.request)}
+        answer = {
+            "narrowing": narrowing,
+            "reach": reach or Reach(),
+            "authenticated": authenticated_at(self.request),
+            "refreshes": keeps_connected(asked.scopes, scopes),
+        }
         uri, *_ = self.create_authorization_response(
             self.request, " ".join(scopes), {**asked.credentials, **answer}, allow
         )

@@ -15,6 +15,7 @@ from core.actions.client_consents import Reach, family_of, give, standing
 from core.actions.clients import STDIO_CLIENT_ID
 from core.models import DeviceRequest, OrganizationClient, User
 from core.oauth.consents import narrowed
+from core.oauth.scope_parts import keeps_connected
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:device_code"
 
@@ -90,6 +91,7 @@ def allow(
         resource=grant.request.resource,
         narrowing=narrowed(user, scopes, reach),
         authenticated=authenticated,
+        refreshes=keeps_connected(grant.scope.split(), scopes),
     )
     grant.status, grant.user, grant.scope = DeviceGrant.AUTHORIZED, user, " ".join(scopes)
     grant.save(update_fields=["status", "user", "scope"])

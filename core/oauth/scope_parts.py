@@ -15,7 +15,8 @@ DURATION = "For how long"
 GROUPS = (ABOUT_YOU, DATA, DURATION)
 
 _PERSONAL = {"openid": False, "profile": True, "email": True, "fhirUser": True}
-_EXTRAS = ("mcp_tokens", "own_clients", "offline_access")
+_STAY = "offline_access"
+_EXTRAS = ("mcp_tokens", "own_clients", _STAY)
 _READING = "rs"
 
 
@@ -43,6 +44,14 @@ def granted(scopes: Iterable[str], ticked: Collection[str]) -> list[str]:
         kept = [half for half in halves if half in ticked or not _is_optional(half)]
         left |= dict.fromkeys([scope] if kept == halves else kept)
     return list(left)
+
+
+def keeps_connected(asked: Collection[str], granted: Collection[str]) -> bool:
+    """Whether the client gets refresh tokens: unless it asked for that by name and the person unticked it.
+
+    Clients that never name it get them too (RFC 6749 §1.5): those of MCP ask for what the endpoint's metadata list.
+    """
+    return _STAY not in asked or _STAY in granted
 
 
 def reaches_data(scopes: Iterable[str]) -> bool:

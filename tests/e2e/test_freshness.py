@@ -79,19 +79,26 @@ class World:
 
     async def mcp(self, token: str, tool: str, **arguments: int) -> Any:
         """The structured answer of a tool; None when the door or the tool refuses."""
-        params = {"name": tool, "arguments": arguments, "_meta": META}
+        result = await self._mcp(token, "tools/call", {"name": tool, "arguments": arguments}, {"Mcp-Name": tool})
+        return result and result.get("structuredContent")
+
+    async def tools(self, token: str) -> Any:
+        result = await self._mcp(token, "tools/list", {}, {})
+        return result and result["tools"]
+
+    async def _mcp(self, token: str, method: str, params: dict[str, Any], headers: dict[str, str]) -> Any:
         answer = await self.http.post(
             self.exchange.mcp_url,
-            json={"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params},
+            json={"jsonrpc": "2.0", "id": 1, "method": method, "params": {**params, "_meta": META}},
             headers={
                 "Authorization": f"Bearer {token}",
                 "Accept": "application/json, text/event-stream",
                 "MCP-Protocol-Version": "2026-07-28",
-                "Mcp-Method": "tools/call",
-                "Mcp-Name": tool,
+                "Mcp-Method": method,
+                **headers,
             },
         )
-        return answer.json()["result"].get("structuredContent") if answer.is_success else None
+        return answer.json().get("result") if answer.is_success else None
 
 
 Probe = Callable[[World, str], Awaitable[bool]]
@@ -110,6 +117,10 @@ async def study_over_mcp(world: World, token: str) -> bool:
     return await world.mcp(token, "get_study_metadata", study_id=world.study) is not None
 
 
+async def tools_over_mcp(world: World, token: str) -> bool:
+    return bool(await world.tools(token))
+
+
 async def readings_over_rest(world: World, token: str) -> bool:
     found = await world.rest(token, f"observations?patient_id={world.patient}")
     return bool(found["results"])
@@ -126,6 +137,7 @@ async def readings_over_mcp(world: World, token: str) -> bool:
 
 
 STUDY: Mapping[str, Probe] = {"REST": study_over_rest, "FHIR": study_over_fhir, "MCP": study_over_mcp}
+EVERYTHING: Mapping[str, Probe] = {**STUDY, "MCP tools/list": tools_over_mcp}
 READINGS: Mapping[str, Probe] = {"REST": readings_over_rest, "FHIR": readings_over_fhir, "MCP": readings_over_mcp}
 
 
@@ -142,12 +154,12 @@ class Given:
 
     def ways(self, probes: Mapping[str, Probe]) -> dict[str, Callable[[], Awaitable[bool]]]:
         doors = {"REST": ("opaque", "JWT", "MCP token"), "FHIR": ("opaque", "JWT", "MCP token")}
-        doors["MCP"] = ("JWT for MCP", "MCP token")
+        doors["MCP"] = doors["MCP tools/list"] = ("JWT for MCP", "MCP token")
         return {
             f"{door}, {kind}": partial(probes[door], self.world, self.tokens[kind])
             for door, kinds in doors.items()
             for kind in kinds
-            if kind in self.tokens
+            if door in probes and kind in self.tokens
         }
 
     async def delete(self, path: str) -> None:
@@ -231,11 +243,11 @@ async def client_consent_withdrawn(given: Given, _: Database) -> AsyncIterator[N
 
 
 EVENTS: dict[str, tuple[Event, Mapping[str, Probe]]] = {
-    "account deactivated": (account_deactivated, STUDY),
+    "account deactivated": (account_deactivated, EVERYTHING),
     "membership removed": (membership_removed, STUDY),
     "patient's consent withdrawn": (consent_withdrawn, READINGS),
-    "token revoked": (tokens_revoked, STUDY),
-    "client's consent withdrawn": (client_consent_withdrawn, STUDY),
+    "token revoked": (tokens_revoked, EVERYTHING),
+    "client's consent withdrawn": (client_consent_withdrawn, EVERYTHING),
 }
 
 

@@ -136,8 +136,8 @@ def test_the_page_says_by_which_door(browser: Client) -> None:
 
 def test_a_client_gets_less_when_something_is_unticked_and_is_told(browser: Client) -> None:
     scope = "openid email offline_access user/*.cruds user/Observation.c mcp"
-    given = granted(flow.ask(browser, scope=scope), scopes=["email"])
-    assert given["scope"] == "openid email user/*.rs mcp"
+    given = granted(flow.ask(browser, scope=scope), scopes=["email", "offline_access"])
+    assert given["scope"] == "openid email offline_access user/*.rs mcp"
     assert flow.granted(given["access_token"]) == ClientConsent.objects.get().scope == given["scope"]
     assert flow.refused(flow.refresh(given["refresh_token"], scope=scope)) == "invalid_scope"
 
@@ -292,3 +292,16 @@ def test_an_answer_leaves_one_audit_row_with_what_was_granted(browser: Client, m
     assert row.detail == {"client": "jhe-mcp-stdio", "scope": "openid mcp", "studies": [study.pk]}
     flow.answer(flow.ask(browser), allow=False)
     assert AuditEvent.objects.filter(action="give_client_consent").count() == 1
+
+
+def test_who_unticks_that_a_client_stays_connected_gives_it_no_refresh_token(browser: Client) -> None:
+    scope = "openid mcp offline_access"
+    page = flow.ask(browser, scope=scope)
+    code = flow.said(flow.answer(page, scopes=[]))["code"]
+    tokens = flow.redeem(code).json()
+    assert tokens["scope"].split() == ["openid", "mcp"]
+    assert "refresh_token" not in tokens
+    assert flow.redeem(code).status_code == 400, "the code comes again"
+    assert not AccessToken.objects.exists(), "and ends what it gave"
+    assert "refresh_token" in flow.redeem(flow.said(flow.answer(flow.ask(browser, scope=scope)))["code"]).json()
+    assert "refresh_token" in flow.redeem(flow.said(flow.answer(flow.ask(browser, scope="openid mcp")))["code"]).json()

@@ -91,11 +91,11 @@ def test_a_device_is_narrowed_like_everything_else_and_withdrawn_like_everything
 ) -> None:
     study = personas.study_of(personas.BP)
     codes = begin(scope="openid mcp offline_access").json()
-    allow(browser, codes, reached=[study.pk], scopes=[])
+    allow(browser, codes, reached=[study.pk], scopes=["offline_access"])
     given = poll(codes).json()
     claims = flow.verified(given["access_token"], settings.MCP_URL)
     consent = ClientConsent.objects.get()
-    assert (claims["scope"], claims["narrowing"]) == ("openid mcp", consent.narrowing_id)
+    assert (claims["scope"], claims["narrowing"]) == ("openid mcp offline_access", consent.narrowing_id)
     assert claims["jhe_permissions"]["studies"] == [study.pk]
     browser.post(f"/account/apps/{consent.application_id}/", {"withdraw": "on"})
     assert not stands(given["access_token"])
