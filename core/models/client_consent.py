@@ -7,14 +7,13 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 
-from core.policy.permissions import Permission
 from core.policy.principal import Principal
 
 
 class ClientConsentQuerySet(models.QuerySet["ClientConsent"]):
-    def visible_to(self, principal: Principal, permission: Permission = Permission.TOKEN_MANAGE) -> Self:
-        """One's own. A token for an agent, which can do only some things, has none unless this is among them."""
-        if principal.permissions is not None and permission not in principal.permissions:
+    def visible_to(self, principal: Principal) -> Self:
+        """One's own. A token that can do less than its person has none: other apps are none of its affairs."""
+        if principal.narrowing_id is not None or principal.permissions is not None:
             return self.none()
         return self.filter(user_id=principal.user_id)
 
@@ -37,6 +36,9 @@ class ClientConsent(models.Model):
     )
     redirect_uri = models.TextField(blank=True, help_text="Where the answer went; empty where none was sent anywhere.")
     authenticated = models.DateTimeField(default=timezone.now, help_text="When the person had logged in (auth_time).")
+    refreshes = models.BooleanField(
+        default=True, help_text="Unless the person unticked what keeps the client connected (offline_access)."
+    )
     given = models.DateTimeField(auto_now_add=True)
 
     objects = ClientConsentQuerySet.as_manager()

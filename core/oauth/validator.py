@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.contrib.auth.hashers import check_password, make_password
 from django.db import transaction
@@ -23,18 +22,19 @@ from oauthlib.openid.connect.core.exceptions import (
 
 from core.actions import mcp_tokens
 from core.actions.client_consents import Reach, family_of, give, standing
+from core.actions.clients import leads_somewhere
 from core.models import ClientConsent, ConsentedToken, PractitionerClient
 from core.models.signing_key import Algorithm
 from core.oauth import client_credentials, device_codes, launch
 from core.oauth.consents import check_refreshed, narrowed
 from core.oauth.keys import sign, verification_key
+from core.oauth.registration import LOOPBACK
 from core.oauth.resources import canonical, check_within
 from core.oauth.scopes import check_offered
 from core.oauth.tokens import person_claims
 from core.policy.scopes import LAUNCH_PATIENT
 
 _PERSON_CLAIMS = ("user_type", "user_id", "jhe_permissions", "narrowing")
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _S256 = re.compile(r"[\w-]{43}", re.ASCII)  # RFC 7636 §4.2: 32 bytes in base64url
 _MAX_NONCE = 255
 _NOT_SUPPORTED = {
@@ -111,9 +111,11 @@ class Validator(OAuth2Validator):
 
     def validate_redirect_uri(self, client_id: str, redirect_uri: str, request: Request, *args: Any, **kw: Any) -> bool:
         """RFC 9700 §2.1: exactly a registered URI; on a loopback address any port will do (RFC 8252 §7.3)."""
-        if _is_loopback(redirect_uri):
+        if not leads_somewhere(redirect_uri, loopback=LOOPBACK):
+            return False
+        if redirect_uri.startswith("http://"):
             return super().validate_redirect_uri(client_id, redirect_uri, request, *args, **kw)
-        return redirect_uri.startswith("https://") and redirect_uri in request.client.redirect_uris.split()
+        return redirect_uri in request.client.redirect_uris.split()
 
     def get_default_redirect_uri(self, *_: Any, **__: Any) -> None:
         """There is none: OpenID Connect wants the URI named, and one that is not named would not be checked."""
@@ -182,6 +184,7 @@ class Validator(OAuth2Validator):
         request.consent = standing(family_of(code), client)
         if request.consent is None or not super().validate_code(client_id, code, client, request, *args, **kw):
             RefreshToken.revoke_family(family_of(code))
+            AccessToken.objects.filter(consented__consent__family=family_of(code)).delete()  # where none came with it
             return False
         self._check_and_set_request_resource(request)
         return request.user.is_active
@@ -229,6 +232,9 @@ class Validator(OAuth2Validator):
         The library would hand out the first pair again, of which only hashes are kept; and it would give a pair to one
         that was revoked since it was looked up.
         """
+        consent = vars(request).get("consent")
+        if consent is not None and not consent.refreshes:
+            token.pop("refresh_token", None)
         used = vars(request).get("refresh_token_instance")
         if used is not None:
             used = RefreshToken.objects.select_for_update().get(pk=used.pk)
@@ -261,6 +267,7 @@ class Validator(OAuth2Validator):
                 narrowing=answer.get("narrowing") or narrowed(request.user, request.scopes, reach),
                 redirect_uri=request.redirect_uri,
                 authenticated=answer.get("authenticated"),
+                refreshes=answer.get("refreshes", True),
             )
             return super()._create_authorization_code(request, code, expires)
 
@@ -310,8 +317,3 @@ def _check_parameters(request: Request) -> None:
             raise error(request=request)
     if request.response_mode not in (None, "query"):
         raise InvalidRequestError(description="The only response_mode is query.", request=request)
-
-
-def _is_loopback(uri: str) -> bool:
-    parts = urlsplit(uri)
-    return parts.scheme == "http" and parts.hostname in _LOOPBACK
