@@ -94,11 +94,19 @@ def _check_more(claims: dict[str, Any], issuer: TrustedIssuer) -> None:
         raise InvalidInput(f"{_REFUSED}it lives for more than a day.")
     if claims["iat"] < timezone.now().timestamp() - issuer.max_age - LEEWAY_SECONDS:
         raise InvalidInput(f"{_REFUSED}it is older than {issuer.max_age} s.")
-    if not claims["sub"] or not claims["jti"] or "\0" in claims["sub"]:
-        raise InvalidInput(f"{_REFUSED}its sub or jti is empty.")
+    if not all(_is_text(claims[name]) for name in ("sub", "jti")):
+        raise InvalidInput(f"{_REFUSED}its sub or jti is empty, or no text.")
     is_for_others = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
     if claims.get("azp", None if is_for_others else issuer.audience) != issuer.audience:
         raise InvalidInput(f"{_REFUSED}it was issued to another party (azp).")
+
+
+def _is_text(value: str) -> bool:
+    """JSON can also spell what is none: a half of a surrogate pair has no UTF-8 (RFC 8259 §8.2)."""
+    try:
+        return bool(value.encode()) and "\0" not in value
+    except UnicodeEncodeError:
+        return False
 
 
 def _key(issuer: TrustedIssuer, kid: Any) -> jwt.PyJWK:

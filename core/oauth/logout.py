@@ -51,6 +51,8 @@ class LogoutView(RPInitiatedLogoutView):
         return guarded(response, self.oidc_data.get("post_logout_redirect_uri") or "")
 
     def get_request_application(self, id_token: IDToken | None, client_id: str | None) -> Application | None:
+        if client_id and "\0" in client_id:  # PostgreSQL cannot even look for it
+            raise InvalidOIDCClientError
         try:
             return super().get_request_application(id_token, client_id)
         except Application.DoesNotExist:

@@ -222,6 +222,8 @@ def test_a_native_program_may_listen_on_any_port(browser: Client, host: str, por
         "http://127.0.0.1.evil.example.org/callback",
         "http://127.0.0.1\\@evil.example.org/callback",
         "http://127.0.0.2:49152/callback",
+        "http://127.0.0.1:99999/callback",
+        "http://127.0.0.1:x/callback",
         "http://[::1/callback",
         "http://2130706433/callback",
         "javascript:alert(1)",

@@ -168,6 +168,13 @@ def test_an_address_in_the_open_is_refused_even_if_an_admin_registered_it(
     assert response.status_code == 400
 
 
+@pytest.mark.parametrize("client_id", ["nobody", "\0", "jhe-mcp-stdio\0"])
+def test_a_client_that_is_none_is_refused_by_get_and_by_post(notebook: Application, client_id: str) -> None:
+    anybody = Client(enforce_csrf_checks=True)
+    assert ask(anybody, client_id=client_id).status_code == 400
+    assert anybody.post("/o/logout/", {"client_id": client_id}).status_code == 400
+
+
 def test_tampering_with_the_form_leads_nowhere_either(browser: Client, notebook: Application) -> None:
     page = ask(browser, client_id=notebook.client_id, post_logout_redirect_uri=GOODBYE)
     assert press(page, post_logout_redirect_uri="https://evil.example.org/").status_code == 400
