@@ -6,9 +6,11 @@ from django.test import Client
 from oauth2_provider.models import AccessToken, Application
 
 from core.actions.clients import STDIO_CLIENT_ID
+from core.actions.narrowings import narrow
 from core.models import AuditEvent, ClientConsent
 from tests import personas
 from tests.bearer import client_of
+from tests.mcp_tokens import made_for
 from tests.oauth import flow
 
 PATH = "/api/v1/client_consents"
@@ -86,3 +88,18 @@ def test_a_token_that_was_given_for_less_ends_nothing(scope):
     assert mary.delete(f"{PATH}/{stdio()}").status_code == 403
     assert ClientConsent.objects.exists()
     assert AccessToken.objects.count() == 2
+
+
+def test_a_token_that_can_do_less_than_its_person_sees_and_ends_no_other_app():
+    connect("manager_mary")
+    mary = personas.user_of("manager_mary")
+    study = personas.study_of(personas.BP)
+    _, agent = made_for("manager_mary")
+    narrowed = client_of(mary, narrowing=narrow(mary, studies=[study.pk]))
+    for client in (agent, narrowed):
+        assert client.get(PATH).json() == []
+        assert client.get(f"{PATH}/{stdio()}").status_code == 404
+    assert narrowed.delete(f"{PATH}/{stdio()}").status_code == 404
+    assert agent.delete(f"{PATH}/{stdio()}").status_code == 403
+    assert ClientConsent.objects.filter(narrowing=None).exists()
+    assert client_of(mary).delete(f"{PATH}/{stdio()}").status_code == 204
