@@ -11,7 +11,7 @@ from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 from oauthlib.oauth2.rfc6749.errors import CustomOAuth2Error
 
-from core.authentication.throttles import WrongSecretThrottle
+from core.authentication.throttles import wrong_secret_throttles
 
 
 @method_decorator(csrf_exempt, name="dispatch")  # it stands before the library's, which says so too
@@ -19,12 +19,14 @@ class CountsWrongSecrets(View):
     """Mixed into a view that answers 401 to a wrong secret (RFC 6749 §5.2): after too many, 429 for a while."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        throttle = WrongSecretThrottle()
-        if not throttle.allow_request(request, self):  # type: ignore[arg-type] # it reads what both kinds have
-            return _wait(math.ceil(throttle.wait() or 1))
+        throttles = wrong_secret_throttles(request)
+        for throttle in throttles:
+            if not throttle.allow_request(request, self):  # type: ignore[arg-type] # it reads what both kinds have
+                return _wait(math.ceil(throttle.wait() or 1))
         response = super().dispatch(request, *args, **kwargs)
         if response.status_code == HTTPStatus.UNAUTHORIZED:
-            throttle.note()
+            for throttle in throttles:
+                throttle.note()
         return response
 
 

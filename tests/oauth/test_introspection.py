@@ -15,6 +15,7 @@ from django.utils import timezone
 from oauth2_provider.models import Application
 
 from core.actions.narrowings import narrow
+from core.authentication.throttles import WrongSecretsThrottle
 from core.models import McpToken, OrganizationClient, ResourceServer, StudyClient, User
 from tests.bearer import token_of
 from tests.factories import MembershipFactory, StudyFactory
@@ -212,5 +213,24 @@ def test_who_keeps_showing_a_wrong_secret_waits_and_others_do_not(service: Appli
     answers = [introspect("x", "cohort-notebook:wrong").status_code for _ in range(31)]
     assert answers == [401] * 30 + [429]
     assert introspect("x", "another-client:wrong").status_code == 401
+    assert introspect("x", "cohort-notebook:wrong", client_id="another-name").status_code == 429
     caches["process"].clear()
     assert introspect("x").status_code == 200
+
+
+def test_who_shows_wrong_secrets_of_ever_other_clients_waits_too(
+    service: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caches["process"].clear()
+    monkeypatch.setattr(WrongSecretsThrottle, "rate", "5/m")
+    answers = [introspect("x", f"client-{n}:wrong", client_id="cohort-notebook").status_code for n in range(6)]
+    assert answers == [401] * 5 + [429]
+    caches["process"].clear()
+
+
+def test_a_client_that_is_guessed_in_the_body_is_counted_whatever_the_header_says(service: Application) -> None:
+    caches["process"].clear()
+    guess = {"client_id": "cohort-notebook", "client_secret": "wrong"}
+    answers = [introspect("x", f"client-{n}:wrong", **guess).status_code for n in range(31)]
+    assert answers == [401] * 30 + [429]
+    caches["process"].clear()
