@@ -181,6 +181,24 @@ def test_what_was_used_is_forgotten_once_its_token_would_be_too_old(peter: User)
     assert UsedAssertion.objects.count() == 1
 
 
+def test_a_parameter_that_comes_twice_is_refused_whatever_it_says(peter: User) -> None:
+    token = ehr_token()
+    for name, values in {
+        "subject_token": ["none", token],
+        "subject_token_type": [ID_TOKEN, ID_TOKEN],
+        "scope": ["patient/*.rs", "mcp"],
+        "client_id": ["nobody", "cohort-notebook"],
+        "grant_type": [GRANT_TYPE, GRANT_TYPE],
+    }.items():
+        error, sentence = refusal(exchange(token, **{name: values}))
+        assert (error, sentence) == ("invalid_request", "Each parameter is sent once, except resource and audience.")
+    assert exchange(token, resource=[settings.MCP_URL, settings.MCP_URL]).status_code == 200
+
+
+def test_a_nul_is_refused_also_in_a_parameter_that_may_come_twice(peter: User) -> None:
+    assert refusal(exchange(resource=["\0", settings.MCP_URL]))[0] == "invalid_request"
+
+
 # Whom it is for
 
 
@@ -235,9 +253,12 @@ def test_the_same_subject_of_another_issuer_is_somebody_else(peter: User, settin
         {"sub": _NO_SUCH},
         {"sub": 7},
         {"sub": "\0"},
+        {"sub": "\ud800"},
         {"jti": _NO_SUCH},
         {"jti": ""},
         {"jti": 7},
+        {"jti": "\0"},
+        {"jti": "\udfff"},
     ],
     ids=str,
 )
