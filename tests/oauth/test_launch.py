@@ -9,7 +9,8 @@ from django.test import Client as Browser
 
 from core.models import Narrowing, PatientOrganization, PractitionerOrganization, User
 from tests import personas
-from tests.factories import PatientIdentifierFactory, UserFactory
+from tests.bearer import client_of
+from tests.factories import PatientFactory, PatientIdentifierFactory, UserFactory
 from tests.oauth import flow
 
 pytestmark = [pytest.mark.usefixtures("demo_world"), pytest.mark.django_db]
@@ -132,6 +133,18 @@ def test_once_the_practitioner_may_not_see_the_patient_any_more_neither_may_the_
     assert ids(token, "/FHIR/R5/Patient") == set()
     PractitionerOrganization.objects.filter(practitioner__user__email="manager_mary@example.com").delete()
     assert ids(token, "/FHIR/R5/Patient") == set()
+
+
+def test_once_the_patient_is_deleted_the_app_reaches_nobody() -> None:
+    newcomer = PatientFactory()
+    PatientOrganization.objects.create(patient=newcomer, organization=personas.study_of(personas.BP).organization)
+    said = launched("manager_mary", str(newcomer.pk))
+    assert ids(said["access_token"], "/FHIR/R5/Patient") == {str(newcomer.pk)}
+    assert client_of(personas.user_of("admin")).delete(f"/api/v1/patients/{newcomer.pk}").status_code == 204
+    kinds = ("Patient", "Observation", "Consent")
+    assert [ids(said["access_token"], f"/FHIR/R5/{kind}") for kind in kinds] == [set()] * 3
+    renewed = flow.refresh(said["refresh_token"]).json()["access_token"]
+    assert [ids(renewed, f"/FHIR/R5/{kind}") for kind in kinds] == [set()] * 3
 
 
 def test_somebody_without_a_record_has_no_patient_to_name() -> None:
