@@ -82,6 +82,7 @@ MFA_ALLOW_UNVERIFIED_EMAIL = not _can_send_email  # nobody could verify one
 MFA_TOTP_ISSUER = "JupyterHealth Exchange"
 MFA_RECOVERY_CODES_SHOW_ONCE = False
 MFA_FORMS = {
+    "activate_totp": "core.accounts.forms.ActivateTOTPForm",
     "authenticate": "core.accounts.forms.AuthenticateForm",
     "reauthenticate": "core.accounts.forms.ReauthenticateForm",
 }

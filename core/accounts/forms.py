@@ -3,7 +3,12 @@
 from typing import Any
 
 from allauth.account import forms as account
+from allauth.mfa.adapter import get_adapter as mfa_adapter
 from allauth.mfa.base import forms as mfa
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp import forms as totp
+from allauth.mfa.totp.internal.auth import TOTP
+from allauth.mfa.utils import encrypt
 from django import forms
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -129,6 +134,16 @@ class AuthenticateForm(_Guess, mfa.AuthenticateForm):
 class ReauthenticateForm(_Guess, mfa.ReauthenticateForm):
     def email_at_hand(self) -> str:
         return str(self.user.email)
+
+
+class ActivateTOTPForm(_Labelled, totp.ActivateTOTPForm):
+    def clean_code(self) -> str:
+        """The code that activates an app is used up by it (RFC 6238 §5.2): it does not log in as well."""
+        code: str = super().clean_code()
+        app = Authenticator(user=self.user, type=Authenticator.Type.TOTP, data={"secret": encrypt(self.secret)})
+        if not TOTP(app).validate_code(code):
+            raise mfa_adapter().validation_error("incorrect_code")
+        return code
 
 
 class SignUpForm(_Labelled, account.SignupForm):

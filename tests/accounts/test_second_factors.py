@@ -67,15 +67,30 @@ def test_mary_sets_up_an_app_and_is_asked_for_its_code_from_then_on() -> None:
     client = Client()
     assert log_in(client)["Location"] == "/accounts/2fa/authenticate/"
     assert not is_logged_in(client)
-    code = app_code(secret)
+    code = app_code(secret, -1)  # the one that set it up is used up
     assert client.post("/accounts/2fa/authenticate/", {"code": code}).status_code == 302
+    assert is_logged_in(client)
+
+
+def test_the_code_that_sets_an_app_up_does_not_log_in() -> None:
+    person()
+    browser = logged_in()
+    reauthenticate(browser)
+    secret = browser.get("/accounts/2fa/totp/activate/").context["form"].secret
+    code = app_code(secret)
+    assert browser.post("/accounts/2fa/totp/activate/", {"code": code}).status_code == 302
+    client = Client()
+    log_in(client)
+    client.post("/accounts/2fa/authenticate/", {"code": code})
+    assert not is_logged_in(client)
+    client.post("/accounts/2fa/authenticate/", {"code": app_code(secret, -1)})
     assert is_logged_in(client)
 
 
 def test_a_code_works_once_also_in_another_browser() -> None:
     person()
     secret = set_up_app(logged_in())
-    code = app_code(secret)
+    code = app_code(secret, -1)  # the one that set it up is used up
     first, second = Client(), Client()
     log_in(first)
     log_in(second)
