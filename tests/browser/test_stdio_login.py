@@ -11,6 +11,7 @@ from subprocess import CompletedProcess
 
 import anyio
 import pytest
+from playwright.async_api import expect
 
 from demo.services import ROOT, Exchange
 from tests.browser.person import Person
@@ -58,8 +59,9 @@ def address_in(words: list[str]) -> str:
 
 async def withdraw(person: Person, exchange: Exchange) -> None:
     await person.page.goto(f"{exchange.web_url}/account/apps/")
-    await person.press("Withdraw all access of JupyterHealth MCP on this computer")
-    await person.page.get_by_text("There are none.").wait_for()
+    name = "Withdraw all access of JupyterHealth MCP on this computer"
+    await person.press(name)
+    await expect(person.page.get_by_role("button", name=name)).to_have_count(0)
 
 
 async def test_megan_gives_one_study_and_takes_it_back(exchange: Exchange, at_browser, laptop: Laptop) -> None:

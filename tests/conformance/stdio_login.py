@@ -62,7 +62,7 @@ async def main(mcp_url: str) -> None:
             return PlainProvider(await discovery.server_of(http, issuer), mcp_url)
 
     with tempfile.TemporaryDirectory() as folder:
-        login = Login(find, TokenStore(mcp_url, Path(folder)), at_once, wait=10)
+        login = Login(find, TokenStore(mcp_url, Path(folder)), at_once, wait=60)
         async with Forward(mcp_url, login) as forward:
             await forward.call(TOOLS["get_study_count"], {}, None)
         await login.aclose()
