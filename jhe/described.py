@@ -16,6 +16,8 @@ def described(said: str, things: TypeAdapter[list[Thing]]) -> list[Thing]:
     """
     text = said.strip()
     try:
+        if text.startswith("{"):
+            raise ValueError("it is one JSON object: put it into a list, [{…}]")
         if text and not text.startswith("["):
             text = Path(text).read_text()
         return things.validate_python(json.loads(text or "[]"))

@@ -11,8 +11,11 @@ SCOPES = {
     "offline_access": "Stay connected without asking you again, until it has not been used for 30 days",
     "fhirUser": "Know which record of a patient or practitioner is yours",
     "launch/patient": "Know which patient it is about",
-    "patient/*.rs": "Read your own health data",
-    "patient/*.cruds": "Read your own health data, add to it, and answer what studies ask for",
+    "patient/*.rs": "Read the health data of one patient: your own, or of the patient it is about",
+    "patient/*.cruds": (
+        "Read the health data of one patient, add to it, and answer what studies ask for: your own, or of the patient "
+        "it is about"
+    ),
     "user/*.rs": "Read, on your behalf, the studies, people and health data that you may see",
     "user/*.cruds": "Read and change, on your behalf, what you may see and change",
     "mcp_tokens": (

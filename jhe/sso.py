@@ -1,11 +1,11 @@
 """Single sign-on at other identity providers, as JHE_SSO describes them, in the words of django-allauth."""
 
-import json
-from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
+
+from jhe.described import described
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -100,22 +100,10 @@ def providers(said: str) -> dict[str, Any]:
 
     Raises ValueError with a sentence that names what is wrong and repeats no secret.
     """
-    text = said.strip()
-    if text and not text.startswith("["):
-        try:
-            text = Path(text).read_text()
-        except OSError as error:
-            raise ValueError(f"the file cannot be read ({error.strerror})") from None
-    try:
-        described = _PROVIDERS.validate_python(json.loads(text or "[]"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"it is not JSON (line {error.lineno})") from None
-    except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    if len({provider.id for provider in described}) < len(described):
+    listed = described(said, _PROVIDERS)
+    if len({provider.id for provider in listed}) < len(listed):
         raise ValueError("two providers have the same id")
     found: dict[str, Any] = {"openid_connect": {"APPS": [], "OAUTH_PKCE_ENABLED": True}, "saml": {"APPS": []}}
-    for provider in described:
+    for provider in listed:
         found[provider.type]["APPS"].append(provider.as_app())
     return found

@@ -397,6 +397,7 @@ def test_keys_that_are_none_are_our_trouble_too(peter: User, settings: Any, body
     ("said", "sentence"),
     [
         ("nonsense", "cannot be read"),
+        ("{}", "put it into a list"),
         ("[{]", "not JSON"),
         ("[{}]", "Field required"),
         (
