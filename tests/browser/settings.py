@@ -14,4 +14,4 @@ OAUTH2_PROVIDER = {
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 EMAIL_FILE_PATH = env.DATA_DIR / "mail"
 
-MFA_TOTP_TOLERANCE = 1  # a code that was made just before its half minute ended is still good when it is sent
+MFA_TOTP_TOLERANCE = 1  # a code of the next half minute is good already: nobody waits for it

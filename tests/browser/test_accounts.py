@@ -33,16 +33,17 @@ async def test_mark_sets_up_an_authenticator_app_and_is_asked_for_its_code(at_br
     await mark.follow("Activate")
     await confirm(mark)
     secret = await mark.page.get_by_label("Authenticator secret").input_value()
-    await mark.fill("Authenticator code", code_of(secret))
+    code = code_of(secret)
+    await mark.fill("Authenticator code", code)
     await mark.press("Activate")
     await expect(mark.page.get_by_role("heading", name="Recovery Codes")).to_be_visible()
     await mark.press("Log out")
     await mark.open(login_url)
-    await mark.fill("Code", "000000")
+    await mark.fill("Code", code)  # each is good for one use
     await mark.press("Sign In")
     await expect(mark.page.get_by_role("alert")).to_be_visible()
     await expect(logged_in(mark)).to_have_count(0)
-    await mark.fill("Code", code_of(secret))
+    await mark.fill("Code", code_of(secret, after=30))
     await mark.press("Sign In")
     await expect(logged_in(mark)).to_be_visible()
 
@@ -117,10 +118,10 @@ async def confirm(person: Person) -> None:
     await person.press("Confirm")
 
 
-def code_of(secret: str) -> str:
-    """The six digits that an authenticator app shows at this moment (RFC 6238)."""
+def code_of(secret: str, after: int = 0) -> str:
+    """The six digits that an authenticator app shows at this moment, or so many seconds later (RFC 6238)."""
     app = TOTP(base64.b32decode(secret), 6, SHA1(), 30)  # noqa: S303 - what apps agree on
-    return app.generate(time.time()).decode()
+    return app.generate(time.time() + after).decode()
 
 
 async def has_an_authenticator(person: Person) -> None:
