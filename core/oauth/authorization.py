@@ -10,6 +10,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import render
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
@@ -75,7 +76,7 @@ class AuthorizationView(views.AuthorizationView):
         try:
             asked = self._asked()
             if "login" in asked.prompt or self._is_too_long_ago(asked):
-                return self.handle_prompt_login()
+                return self._login_page(asked)
             return self._already_granted(asked) or self._page(asked, self._form(asked))
         except OAuthToolkitError as error:
             return self.error_response(error, application=None)
@@ -83,6 +84,8 @@ class AuthorizationView(views.AuthorizationView):
     def post(self, request: HttpRequest, *_: Any, **__: Any) -> HttpResponseBase:
         try:
             asked = self._asked()
+            if "login_again" in request.POST:
+                return self.handle_prompt_login()
             if "allow" not in request.POST:
                 return self._give(asked, [], allow=False)
             form = self._form(asked, data=request.POST)
@@ -193,6 +196,11 @@ class AuthorizationView(views.AuthorizationView):
         response = self.render_to_response(context, status=status)
         guarded(response, asked.redirect_uri)
         return response
+
+    def _login_page(self, asked: Asked) -> HttpResponseBase:
+        """A link that anybody can make logs nobody out: the button of this page does."""
+        response = render(self.request, "core/login_again.html", {"client_name": name_of(asked.client)})
+        return guarded(response, asked.redirect_uri)
 
     def error_response(self, error: OAuthToolkitError, application: Any, **kwargs: Any) -> HttpResponseBase:
         response: HttpResponseBase = super().error_response(error, application, **kwargs)

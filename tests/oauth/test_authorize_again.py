@@ -173,7 +173,10 @@ def test_silence_goes_with_nothing_else(browser: Client, prompt: str, scope: str
 def test_a_client_can_have_somebody_log_in_again(browser: Client, mary: User, again: dict[str, str]) -> None:
     agree(browser)
     both = [settings.MCP_URL, settings.BASE_URL]
-    response = ask(browser, **again, resource=both)
+    page = ask(browser, **again, resource=both)
+    assert "Log in again" in page.content.decode()
+    assert "_auth_user_id" in browser.session
+    response = press(page, "login_again")
     assert response.status_code == 302
     assert urlsplit(response["Location"]).path == urlsplit(Client().get("/o/authorize/")["Location"]).path
     back = parse_qs(urlsplit(response["Location"]).query)["next"][0]
@@ -183,6 +186,23 @@ def test_a_client_can_have_somebody_log_in_again(browser: Client, mary: User, ag
     assert "_auth_user_id" not in browser.session
     browser.force_login(mary)
     assert browser.get(back).status_code == 200
+
+
+def press(page: HttpResponse, button: str) -> HttpResponse:
+    return page.client.post(page.request["PATH_INFO"] + "?" + page.request["QUERY_STRING"], {button: "on"})
+
+
+def test_no_other_site_logs_somebody_out(mary: User, web_app: Application) -> None:
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(mary)
+    page = ask(browser, prompt="login")
+    assert (page.status_code, press(page, "login_again").status_code) == (200, 403)
+    assert "_auth_user_id" in browser.session
+
+
+def test_who_does_not_log_in_again_goes_back_with_a_refusal(browser: Client) -> None:
+    assert said(press(ask(browser, prompt="login"), "cancel"))["error"] == "access_denied"
+    assert "_auth_user_id" in browser.session
 
 
 def test_a_recent_login_is_good_enough(browser: Client) -> None:
@@ -195,7 +215,7 @@ def test_a_login_on_another_machine_does_not_make_this_one_fresh(browser: Client
     session.save()
     browser_of(mary)
     assert said(ask(browser, max_age="3600", prompt="none"))["error"] == "login_required"
-    assert ask(browser, max_age="3600").status_code == 302
+    assert "Log in again" in ask(browser, max_age="3600").content.decode()
 
 
 @pytest.mark.parametrize("max_age", ["-1", "x", "1e3", "", "9" * 40, "٣"])
@@ -218,7 +238,7 @@ def test_id_tokens_say_when_their_person_logged_in_also_after_a_refresh(browser:
 def test_the_link_to_another_account_leads_to_the_login_and_back(browser: Client) -> None:
     page = ask(browser).content.decode()
     link = re.search(r'href="(\?[^"]+)">Use another account', page)[1].replace("&amp;", "&")
-    response = browser.get(f"/o/authorize/{link}")
+    response = press(browser.get(f"/o/authorize/{link}"), "login_again")
     assert response.status_code == 302
     assert "/o/authorize/" in response["Location"]
     assert not Grant.objects.exists()
