@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 import orjson
+from confusable_homoglyphs.confusables import is_confusable
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -108,10 +109,23 @@ def _name(name: Any) -> str:
     plain = " ".join(plain.split())
     if len(plain) > MAX_NAME:
         raise InvalidMetadataError(f"client_name: It has {MAX_NAME} characters at most.")
-    words = "".join(letter if letter.isalnum() else " " for letter in plain.casefold()).split()
+    words = "".join(letter if letter.isalnum() else " " for letter in _as_it_looks(plain)).split()
     if _OUR_NAMES[0] in "".join(words) or _OUR_NAMES[1] in words:
         raise InvalidMetadataError("client_name: It is the name of this exchange: choose one of your own.")
     return plain
+
+
+def _as_it_looks(name: str) -> str:
+    """Each character as the plain small letter that it is mistaken for (the confusables of UTS 39): 1 and I are l."""
+    return "".join(_letter_like(character) for character in name).casefold()
+
+
+def _letter_like(character: str) -> str:
+    if character.isascii() and character.isalpha() and character != "I":
+        return character
+    found = is_confusable(character) or [{"homoglyphs": []}]
+    letters = (alike["c"] for alike in found[0]["homoglyphs"] if alike["c"].isascii() and alike["c"].isalpha())
+    return next(letters, character)
 
 
 class RegistrationThrottle(AddressThrottle):

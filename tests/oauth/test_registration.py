@@ -219,10 +219,27 @@ def test_a_name_is_one_line_of_plain_characters() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["JupyterHealth Exchange", "Jupyter Health", "ＪｕｐｙｔｅｒHealth", "j.u.p.y.t.e.r-health", "JHE login"],
+    [
+        "JupyterHealth Exchange",
+        "Jupyter Health",
+        "ＪｕｐｙｔｅｒHealth",
+        "j.u.p.y.t.e.r-health",
+        "JHE login",
+        "Jupyt\N{CYRILLIC SMALL LETTER IE}rhealth",
+        "\N{CYRILLIC CAPITAL LETTER JE}upyter\N{CYRILLIC CAPITAL LETTER EN}ealth",
+        "JupyterHea1th",
+        "JupyterHeaIth",
+        "JupyterHea|th",
+        "J\N{GREEK CAPITAL LETTER ETA}E",
+    ],
 )
 def test_a_client_does_not_bear_the_exchanges_name(name: str) -> None:
     assert refusal(register(client_name=name)) == "invalid_client_metadata"
+
+
+@pytest.mark.parametrize("name", ["Здоровье", "健康 2", "Υγεία", "Illinois 101"])
+def test_a_name_in_any_script_is_kept_as_it_is(name: str) -> None:
+    assert register(client_name=name).json()["client_name"] == name
 
 
 def test_what_a_stranger_cannot_set_is_ignored() -> None:
