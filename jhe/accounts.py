@@ -65,7 +65,7 @@ ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 600
 ACCOUNT_RATE_LIMITS = {
     # Guesses are django-axes' to count, by account and address. These bound what many addresses can do to one account.
     "login_failed": "30/m/ip,60/h/key",
-    "login": "120/m/ip",
+    "login": "1200/m/ip",  # who looks at the page and who logs in, of a whole hospital behind one address
     "reset_password": "20/m/ip,3/m/key",
     "request_login_code": "20/m/ip,3/m/key",
 }
