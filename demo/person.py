@@ -21,6 +21,7 @@ class Person:
         """What the client's redirect URI is called with (RFC 6749 §4.1.2) once this person has signed in and agreed."""
         async with httpx2.AsyncClient() as browser:
             response = await browser.get(authorization_url)
+            tried = False
             for _ in range(PAGES_AT_MOST):
                 if response.has_redirect_location:
                     target = urljoin(str(response.url), response.headers["Location"])
@@ -29,6 +30,9 @@ class Person:
                     response = await browser.get(target)
                 else:
                     action, fields = self._fill_in(response)
+                    if tried and "password" in fields:
+                        raise DemoError(f"{self.email} could not sign in: the e-mail or the password is wrong.")
+                    tried = tried or "password" in fields
                     response = await browser.post(
                         urljoin(str(response.url), action), data=fields, headers={"Referer": str(response.url)}
                     )
