@@ -1,29 +1,16 @@
 """The one place where the parts become an MCP server."""
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
-from mcp import MCPError
 from mcp.server import Server
 from mcp.server.caching import CacheHint
-from mcp.server.context import ServerRequestContext
-from mcp_types import (
-    INVALID_PARAMS,
-    INVALID_REQUEST,
-    CallToolRequestParams,
-    CallToolResult,
-    ListToolsResult,
-    PaginatedRequestParams,
-)
 
-from core.policy.errors import DomainError
-from mcp_server import __version__, errors
+from mcp_server import __version__
 from mcp_server.backends import Backend
+from mcp_server.features.tools import Tools
 from mcp_server.tool import Tool
 from mcp_server.tools import TOOLS
-
-_log = logging.getLogger(__name__)
 
 INSTRUCTIONS = """\
 JupyterHealth Exchange holds health data that patients consented to share. Organizations run studies; patients are
@@ -45,35 +32,16 @@ _SAME_FOR_EVERYBODY = CacheHint(ttl_ms=300_000, scope="public")
 
 def build_server(backend: Backend, tools: Mapping[str, Tool[Any]] = TOOLS) -> Server[Any]:
     """The server of every transport: one table of tools, answered by `backend`."""
-    listing = ListToolsResult(tools=[tool.listed() for tool in tools.values()])
-    input_schemas = {tool.name: tool.input_schema for tool in listing.tools}
-
-    async def list_tools(context: ServerRequestContext[Any], _: PaginatedRequestParams | None) -> ListToolsResult:
-        try:
-            await backend.admit(context)
-        except DomainError as error:
-            raise MCPError(code=INVALID_REQUEST, message=str(error)) from None
-        return listing
-
-    async def call_tool(context: ServerRequestContext[Any], params: CallToolRequestParams) -> CallToolResult:
-        tool = tools.get(params.name)
-        if tool is None:
-            raise MCPError(code=INVALID_PARAMS, message=f"Unknown tool. There are: {', '.join(tools)}.")
-        try:
-            return await backend.call(tool, params.arguments, context)
-        except Exception:  # noqa: BLE001 - the outermost line of this door: the log keeps where, never with what
-            _log.exception("%s failed", tool.name)
-            return errors.said(errors.INTERNAL)
-
+    offered = Tools(backend, tools)
     server: Server[Any] = Server(
         "jupyterhealth-exchange",
         title="JupyterHealth Exchange",
         version=__version__,
         instructions=INSTRUCTIONS,
         cache_hints={"tools/list": _SAME_FOR_EVERYBODY, "server/discover": _SAME_FOR_EVERYBODY},
-        get_tool_input_schema=input_schemas.get,
-        on_list_tools=list_tools,
-        on_call_tool=call_tool,
+        get_tool_input_schema=offered.input_schema,
+        on_list_tools=offered.list,
+        on_call_tool=offered.call,
     )
     # The SDK opens a span per message even when nobody collects them, at 8 % of the calls per second.
     server.middleware.clear()

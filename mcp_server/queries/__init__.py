@@ -7,6 +7,8 @@ Parameters are written `:name` and bound, never pasted. Beside a question's own 
 `:user_id`, the caller as the access views know them (a person, or what a token is narrowed to);
 `:token_studies`, the studies that the token's claims leave (NULL: they narrow nothing);
 `:may_<resource>_<action>`, the roles that grant a permission, for `role = ANY(:may_study_read)`.
+
+What several questions have in common is in `parts/`, and stands where they say `/* include <part> */`.
 """
 
 import re
@@ -18,6 +20,7 @@ from core.policy.views import for_person
 
 _FOLDER = Path(__file__).parent
 _PLACE = "/* the question */"
+_INCLUDE = re.compile(r"/\* include (\w+) \*/")
 _PARAMETER_OR_SKIPPED = re.compile(
     r"""
     '(?:[^']|'')*' | "[^"]*" | --[^\n]* | /\*.*?\*/ | ::   # literals, quoted names, comments and casts stay
@@ -52,7 +55,7 @@ def _question(name: str, sql: str, for_narrowed: bool) -> Question:
 
 
 def _text(name: str) -> str:
-    return (_FOLDER / f"{name}.sql").read_text()
+    return _INCLUDE.sub(lambda part: _text(f"parts/{part[1]}"), (_FOLDER / f"{name}.sql").read_text())
 
 
 def numbered(sql: str) -> tuple[str, tuple[str, ...]]:

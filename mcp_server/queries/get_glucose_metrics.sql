@@ -1,7 +1,6 @@
 -- Glucose metrics of one patient (:patient_id), or of a study's patients: by id, :limit of them after :after_id.
 -- Equal to the R package iglu. All in mg/dL; a mmol/L is 18 of them, the factor by which the consensus names its limits
--- in both units (Battelino 2019, doi:10.2337/dci19-0028). A window in local time comes with rough bounds in UTC for the
--- index, and is then exact for each reading.
+-- in both units (Battelino 2019, doi:10.2337/dci19-0028).
 --
 -- total      the patients whose glucose the caller may read
 -- patients   each: patient_id, name, first_reading, last_reading, n, and, null where there are too few readings:
@@ -11,29 +10,8 @@
 --                   active_percent (of the readings to expect in `days`), sufficient: 14 days and 70 percent
 --   hours           for one patient: hour (of the local day), n p05 p25 median p75 p95
 --   seconds, mg_per_dl, utc_offset_minutes   what MAGE is made of; mcp_server/glucose.py puts `mage` in their place
-WITH readable AS MATERIALIZED (
-    SELECT DISTINCT kind.patient_id, kind.code_id
-    FROM (
-        SELECT access.patient_id, access.code_id
-        FROM access_observation AS access
-        WHERE access.patient_id = :patient_id::bigint
-        AND access.user_id = :user_id AND access.role = ANY(:may_observation_read)
-        AND (access.study_id IS NULL OR :token_studies::bigint[] IS NULL OR access.study_id = ANY(:token_studies))
-        UNION ALL
-        SELECT consent.patient_id, consent.code_id
-        FROM core_studypatientscopeconsent AS consent
-        WHERE consent.study_id = :study_id::bigint AND consent.consented
-        AND (:token_studies IS NULL OR consent.study_id = ANY(:token_studies))
-        AND EXISTS ( -- through this study, or a participant's own
-            SELECT FROM access_observation AS access
-            WHERE access.patient_id = consent.patient_id AND access.code_id = consent.code_id
-            AND (access.study_id = :study_id OR access.study_id IS NULL)
-            AND access.user_id = :user_id AND access.role = ANY(:may_observation_read)
-        )
-    ) AS kind
-    JOIN core_codeableconcept AS code ON code.id = kind.code_id AND code.coding_code = 'omh:blood-glucose:4.0'
-), listed AS MATERIALIZED (
-    SELECT * FROM readable WHERE patient_id > :after_id ORDER BY patient_id LIMIT :limit
+WITH /* include readable */, listed AS MATERIALIZED (
+    SELECT * FROM kinds WHERE patient_id > :after_id ORDER BY patient_id LIMIT :limit
 ), readings AS MATERIALIZED (
     SELECT
         listed.patient_id, observation.id, observation.effective_start, observation.utc_offset_minutes,
@@ -45,12 +23,7 @@ WITH readable AS MATERIALIZED (
     FROM listed
     JOIN core_observation AS observation USING (patient_id, code_id)
     CROSS JOIN LATERAL (SELECT date_part('epoch', observation.effective_start) AS seconds) AS time
-    WHERE observation.effective_start >= COALESCE(:start_utc::timestamptz, '-infinity')
-    AND observation.effective_start < COALESCE(:end_utc::timestamptz, 'infinity')
-    AND (:start_local::timestamp IS NULL AND :end_local::timestamp IS NULL OR tsrange(:start_local, :end_local) @> (
-        observation.effective_start AT TIME ZONE 'UTC'
-        + make_interval(mins => COALESCE(observation.utc_offset_minutes, 0))
-    ))
+    WHERE /* include in_window */
     AND observation.value_unit IN ('mg/dL', 'mmol/L') AND observation.status <> 'entered-in-error'
 ), levels AS MATERIALIZED (
     SELECT
@@ -113,7 +86,7 @@ WITH readable AS MATERIALIZED (
 )
 SELECT
     json_build_object(
-        'total', (SELECT count(*) FROM readable),
+        'total', (SELECT count(*) FROM kinds),
         'patients', (
             SELECT COALESCE(json_agg(json_build_object(
                 'patient_id', patient.id,
@@ -153,14 +126,6 @@ SELECT
         )
     ) AS body,
     ARRAY(SELECT patient_id FROM listed ORDER BY patient_id LIMIT :limit - 1) AS patient_ids
-WHERE EXISTS (SELECT FROM readable) OR (
-    (:patient_id IS NULL OR EXISTS (
-        SELECT FROM access_patient AS access
-        WHERE access.patient_id = :patient_id AND access.user_id = :user_id AND access.role = ANY(:may_patient_read)
-    ))
-    AND (:study_id IS NULL OR EXISTS (
-        SELECT FROM access_study AS access
-        WHERE access.study_id = :study_id AND access.user_id = :user_id AND access.role = ANY(:may_study_read)
-        AND (:token_studies IS NULL OR access.study_id = ANY(:token_studies))
-    ))
+WHERE EXISTS (SELECT FROM kinds) OR (
+    /* include visible */
 )

@@ -81,6 +81,7 @@ async def get_glucose_metrics(arguments: GetGlucoseMetrics, ask: Ask) -> Answer:
     after = position_of(arguments.cursor, tuple[Id])
     found = await ask(
         "get_glucose_metrics",
+        data_type="omh:blood-glucose:4.0",
         start_utc=within.start_utc,
         end_utc=within.end_utc,
         start_local=within.start_local,

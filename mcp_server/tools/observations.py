@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, Field
 
-from mcp_server.arguments import Cursor, DataType, End, Start
+from mcp_server.arguments import Cursor, DataType, End, Start, one_spelling
 from mcp_server.results import counted, page, position_of
 from mcp_server.times import TIME_ZONE, window
 from mcp_server.tool import Answer, Arguments, Ask, Id, Output, Page, Tool
@@ -70,7 +70,7 @@ async def get_patient_observations(arguments: GetPatientObservations, ask: Ask) 
     after = position_of(arguments.cursor, tuple[Instant, Id]) or (None, None)
     found = await ask(
         "get_patient_observations",
-        data_type=_one_spelling(arguments.data_type),
+        data_type=one_spelling(arguments.data_type),
         start_utc=within.start_utc,
         end_utc=within.end_utc,
         start_local=within.start_local,
@@ -91,10 +91,6 @@ async def get_patient_observations(arguments: GetPatientObservations, ask: Ask) 
     what = f"Observations of patient {arguments.patient_id}, {arguments.order} first"
     unread = "" if body["data_types"] else " No consent lets you read this patient's data."
     return Answer(counted(body, what, "data_type, start or end") + unread, body)
-
-
-def _one_spelling(data_type: str | None) -> str | None:
-    return data_type and data_type.lower().replace(" ", "-").replace("_", "-")
 
 
 def _without_blanks(row: dict[str, Any]) -> dict[str, Any]:

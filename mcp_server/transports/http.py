@@ -1,4 +1,4 @@
-"""Streamable HTTP at the path of the public URL: every revision, JSON answers, no session."""
+"""The HTTP service: the MCP endpoint at the path of the public URL, and what stands around it."""
 
 import gc
 from collections.abc import AsyncIterator, Mapping
@@ -7,9 +7,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import uvicorn
-from mcp.server import Server
-from mcp.server.streamable_http_manager import StreamableHTTPASGIApp, StreamableHTTPSessionManager
-from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
@@ -21,15 +18,15 @@ from mcp_server.app import build_server
 from mcp_server.auth.bearer import BearerGuard, find_caller, refuse
 from mcp_server.auth.mcp_tokens import McpTokens
 from mcp_server.auth.metadata import Resource, metadata_routes
-from mcp_server.auth.step_up import MAX_READ, StepUp
+from mcp_server.auth.step_up import StepUp
 from mcp_server.auth.tokens import Tokens
 from mcp_server.auth.verifier import Verifier
 from mcp_server.backends.direct import Direct
 from mcp_server.database import Database
 from mcp_server.settings import HttpService
 from mcp_server.tools import TOOLS
+from mcp_server.transports.streamable_http import StreamableHttp, web_origins
 
-_LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 _LOOPBACK_ORIGIN = r"http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
 _METHODS = ("GET", "POST", "DELETE")
 
@@ -55,8 +52,7 @@ def http_app(settings: HttpService) -> Starlette:
     database = Database.of(settings)
     tokens = Tokens(Verifier.of(settings), McpTokens(database, settings.issuer))
     step_up = StepUp({name: tool.scope for name, tool in TOOLS.items()})
-    manager = session_manager(build_server(Direct(database, find_caller, refuse)), settings)
-    mcp = StreamableHTTPASGIApp(manager)
+    mcp = StreamableHttp(build_server(Direct(database, find_caller, refuse)), settings)
     resources = resources_of(settings, step_up.scopes)
 
     def endpoint(resource: Resource) -> ASGIApp:
@@ -67,7 +63,7 @@ def http_app(settings: HttpService) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with database, manager.run():
+        async with database, mcp.run():
             yield
 
     return Service(
@@ -97,23 +93,6 @@ def _spare_the_collector() -> None:
     gc.set_threshold(10_000, 10, 10)
 
 
-def session_manager(server: Server[Any], settings: HttpService) -> StreamableHTTPSessionManager:
-    public = urlsplit(settings.mcp_url)
-    return StreamableHTTPSessionManager(
-        server,
-        json_response=True,
-        stateless=True,
-        max_request_body_size=MAX_READ,
-        security_settings=TransportSecuritySettings(
-            allowed_hosts=[public.netloc, *_LOOPBACK, *(f"{host}:*" for host in _LOOPBACK)],
-            allowed_origins=[
-                *_web_origins(settings),
-                *(f"http://{host}{port}" for host in _LOOPBACK for port in ("", ":*")),
-            ],
-        ),
-    )
-
-
 def for_browsers(app: ASGIApp, settings: HttpService) -> ASGIApp:
     """CORS (Fetch §3.2), and the OPTIONS request that is no preflight (RFC 9110 §9.3.7)."""
 
@@ -125,7 +104,7 @@ def for_browsers(app: ASGIApp, settings: HttpService) -> ASGIApp:
 
     return CORSMiddleware(
         with_options,
-        allow_origins=_web_origins(settings),
+        allow_origins=web_origins(settings),
         allow_origin_regex=_LOOPBACK_ORIGIN,
         allow_methods=_METHODS,
         allow_headers=["*"],
@@ -150,8 +129,3 @@ def resources_of(settings: HttpService, scopes: tuple[str, ...]) -> dict[str, Re
     return {
         urlsplit(spelling).path or "/": Resource(spelling, url, servers, scopes) for spelling in dict.fromkeys(spelled)
     }
-
-
-def _web_origins(settings: HttpService) -> list[str]:
-    public = urlsplit(settings.mcp_url)
-    return [f"{public.scheme}://{public.netloc}", settings.issuer, *sorted(settings.allowed_origins)]

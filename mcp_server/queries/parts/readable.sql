@@ -1,0 +1,29 @@
+-- readable   the kinds of data of :patient_id, or of each patient of :study_id, that the caller may read
+-- kinds      those of them that :data_type names: by code, or by name; all where it is NULL
+readable AS MATERIALIZED (
+    SELECT kind.patient_id, kind.code_id, code.coding_code, code.text
+    FROM (
+        SELECT access.patient_id, access.code_id
+        FROM access_observation AS access
+        WHERE access.patient_id = :patient_id::bigint
+        AND access.user_id = :user_id AND access.role = ANY(:may_observation_read)
+        AND (access.study_id IS NULL OR :token_studies::bigint[] IS NULL OR access.study_id = ANY(:token_studies))
+        UNION
+        SELECT consent.patient_id, consent.code_id
+        FROM core_studypatientscopeconsent AS consent
+        WHERE consent.study_id = :study_id::bigint AND consent.consented
+        AND (:token_studies IS NULL OR consent.study_id = ANY(:token_studies))
+        AND EXISTS ( -- through this study, or a participant's own
+            SELECT FROM access_observation AS access
+            WHERE access.patient_id = consent.patient_id AND access.code_id = consent.code_id
+            AND (access.study_id = :study_id OR access.study_id IS NULL)
+            AND access.user_id = :user_id AND access.role = ANY(:may_observation_read)
+        )
+    ) AS kind
+    JOIN core_codeableconcept AS code ON code.id = kind.code_id
+), kinds AS MATERIALIZED (
+    SELECT * FROM readable
+    WHERE :data_type::text IS NULL OR :data_type IN (
+        lower(coding_code), split_part(lower(coding_code), ':', 2), translate(lower(text), ' _', '--')
+    )
+)
