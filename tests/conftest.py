@@ -17,6 +17,19 @@ hypothesis.settings.register_profile("project", deadline=None)
 hypothesis.settings.load_profile("project")
 
 
+_ONE_WORLD = {"browser", "conformance", "e2e", "glucose", "questions"}
+"""Folders of tests whose world takes long to make: one process of a run makes it, once."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What one process of several is given together (pytest-xdist): a file, or a folder with a world of its own."""
+    for item in items:
+        path = item.path.relative_to(config.rootpath / "tests")
+        together = path.parts[0] if path.parts[0] in _ONE_WORLD else str(path)
+        item.add_marker(pytest.mark.xdist_group(together))
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
     """A transactional test ends with TRUNCATE, which the append-only tables refuse: here, and only here, they allow it.
