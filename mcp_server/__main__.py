@@ -1,4 +1,4 @@
-"""The command line: python -m mcp_server http | stdio | login | logout | whoami | profiles"""
+"""The command line: python -m mcp_server http | stdio | login | logout | whoami | profiles | test"""
 
 import argparse
 import asyncio
@@ -34,6 +34,7 @@ def _parser() -> argparse.ArgumentParser:
         commands, "whoami", "who is logged in, where, until when, and for which studies", _person("whoami")
     )
     profiles = _command(commands, "profiles", "list the exchanges that there are logins for", _person("profiles"))
+    _of_any_endpoint(_command(commands, "test", "check an MCP endpoint, this exchange's or any other", _test))
     for command in (stdio, login, logout, whoami):
         _where(command)
     for command in (stdio, login):
@@ -64,6 +65,24 @@ def _where(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _of_any_endpoint(command: argparse.ArgumentParser) -> None:
+    command.epilog = "Ends with 0 when all is well, 1 when it could not be asked (transport, login), 2 for the rest."
+    command.add_argument("url", metavar="URL", help="the MCP endpoint, over Streamable HTTP")
+    command.add_argument(
+        "--token",
+        metavar="T",
+        help="a bearer token. `ps` shows it to everybody on this machine: prefer $JHE_MCP_TOKEN, which is the default",
+    )
+    command.add_argument("--tool", metavar="NAME", help="also call this tool, and hold its answer against its schema")
+    command.add_argument("--args", metavar="JSON", default="{}", help="the tool's arguments: a JSON object")
+    command.add_argument(
+        "--expect-tools", metavar="A,B", default="", help="tools that must be offered, separated by commas"
+    )
+    command.add_argument("--timeout", metavar="S", type=float, default=30.0, help="seconds for all of it (default: 30)")
+    command.add_argument("--no-health", dest="health", action="store_false", help="do not ask for /healthz")
+    command.add_argument("-o", "--output", choices=("text", "json"), default="text", help="how to print it")
+
+
 def _http(_: argparse.Namespace) -> None:
     from mcp_server.settings import HttpService, load
     from mcp_server.transports.http import serve
@@ -77,6 +96,12 @@ def _stdio(chosen: argparse.Namespace) -> None:
 
     machine = Machine.of(chosen)
     asyncio.run(serve(machine.settings, machine.tokens(on_another_device=chosen.device)))
+
+
+def _test(chosen: argparse.Namespace) -> None:
+    from mcp_server.contract.command import run
+
+    run(chosen)
 
 
 def _person(name: str) -> Command:

@@ -18,7 +18,7 @@ from pydantic import AnyHttpUrl, BaseModel, ValidationError
 
 from core.policy.errors import InvalidInput, Unavailable
 
-_NOTHING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+NOTHING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 """A message to be refused: endpoints ask for a token before they read what it says."""
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 DocumentT = TypeVar("DocumentT", bound=BaseModel)
@@ -34,11 +34,16 @@ class AuthorizationServer(OAuthMetadata):
 async def issuer_of(http: httpx2.AsyncClient, mcp_url: str) -> str:
     """The issuer whose tokens the endpoint takes. Raises InvalidInput or Unavailable with a sentence for the person."""
     only_encrypted(mcp_url)
-    urls = build_protected_resource_metadata_discovery_urls(await _challenged(http, mcp_url), mcp_url)
-    resource = await _document(http, urls, ProtectedResourceMetadata)
+    resource = await resource_metadata(http, mcp_url)
     if str(resource.resource) != mcp_url:  # RFC 9728 §3.3
         raise InvalidInput(f"You gave {mcp_url}, but that endpoint calls itself {resource.resource}: use that.")
     return str(resource.authorization_servers[0])
+
+
+async def resource_metadata(http: httpx2.AsyncClient, mcp_url: str) -> ProtectedResourceMetadata:
+    """What the endpoint says about itself (RFC 9728). Raises InvalidInput or Unavailable."""
+    urls = build_protected_resource_metadata_discovery_urls(await _challenged(http, mcp_url), mcp_url)
+    return await _document(http, urls, ProtectedResourceMetadata)
 
 
 async def server_of(http: httpx2.AsyncClient, issuer: str) -> AuthorizationServer:
@@ -58,7 +63,7 @@ async def server_of(http: httpx2.AsyncClient, issuer: str) -> AuthorizationServe
 async def _challenged(http: httpx2.AsyncClient, mcp_url: str) -> str | None:
     """Where the endpoint itself says that its metadata are (RFC 9728 §5.1), if that is a place of its own."""
     headers = {"Accept": "application/json, text/event-stream"}
-    async with _answer(http, "POST", mcp_url, headers=headers, json=_NOTHING) as response:
+    async with _answer(http, "POST", mcp_url, headers=headers, json=NOTHING) as response:
         url = extract_resource_metadata_from_www_auth(response)
     try:
         return url if url and _origin(url) == _origin(mcp_url) else None
