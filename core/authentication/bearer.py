@@ -38,7 +38,7 @@ class BearerAuthentication(BaseAuthentication):
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             return None
-        found = _find(given.strip())
+        found = find_token(given.strip())
         if found is None:
             raise AuthenticationFailed(_REFUSED)
         if not AccessToken(resource=json.loads(found.resource)).allows_audience(settings.BASE_URL):
@@ -89,8 +89,10 @@ class _Found(NamedTuple):
         )
 
 
-def _find(token: str) -> _Found | None:
-    """An MCP token that is mistyped or made up is told by its checksum, without asking the database."""
+def find_token(token: str) -> _Found | None:
+    """A token of whichever kind, while it stands. An MCP token that is mistyped or made up is told by its checksum,
+    without asking the database.
+    """
     is_mcp_token = token.startswith(mcp_tokens.PREFIX)
     if is_mcp_token and not mcp_tokens.is_well_formed(token):
         return None

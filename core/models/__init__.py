@@ -24,6 +24,7 @@ from core.models.narrowing import Narrowing, NarrowingCode, NarrowingOrganizatio
 from core.models.observation import Observation, ObservationIdentifier
 from core.models.organization import Organization
 from core.models.patient import Patient, PatientIdentifier, PatientOrganization
+from core.models.peer import Peer, PeerAccess, PeerLogin, PeerOrganization
 from core.models.practitioner import Practitioner, PractitionerOrganization
 from core.models.setting import Setting
 from core.models.sign_up import SignUp, SignUpCode
@@ -69,6 +70,10 @@ __all__ = [
     "PatientIdentifier",
     "PatientInvitation",
     "PatientOrganization",
+    "Peer",
+    "PeerAccess",
+    "PeerLogin",
+    "PeerOrganization",
     "Practitioner",
     "PractitionerAccess",
     "PractitionerClient",

@@ -1,7 +1,8 @@
 """Token exchange (RFC 8693): an ID token of a trusted issuer, such as an EHR, becomes an access token of this exchange.
 
 Who the person is here, a superuser has said (FederatedIdentity). There is no refresh token and no ID token: the client
-has the next ID token of the issuer's exchanged.
+has the next ID token of the issuer's exchanged. What the MCP server asks for the other way round, a token for another
+server, is in core/oauth/peers/.
 """
 
 import json
@@ -25,15 +26,16 @@ from core.actions.audit import record_access
 from core.actions.narrowings import narrow
 from core.models import AuditEvent, FederatedIdentity, User
 from core.oauth.assertions import issuer_of, use_up, verified
+from core.oauth.peers.grant import asks_for_a_peer, peer_token
 from core.oauth.scopes import check_offered, codes_of
 from core.policy.errors import InvalidInput, Unavailable
 from core.policy.issuers import TrustedIssuer
+from core.policy.peers import ACCESS_TOKEN, TOKEN_EXCHANGE
 from core.policy.scopes import is_within
 from core.policy.source import address_of
 
-GRANT_TYPE = "urn:ietf:params:oauth:grant-type:token-exchange"
-ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - the name of a kind of token
-ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"  # noqa: S105
+GRANT_TYPE = TOKEN_EXCHANGE
+ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"  # noqa: S105 - the name of a kind of token
 _NOBODY = "The subject_token is none that is taken here: nobody here is known as its subject."
 
 
@@ -41,6 +43,9 @@ class TokenExchangeGrant(GrantTypeBase):
     def create_token_response(self, request: Request, token_handler: Any) -> tuple[dict[str, str], str, int]:
         headers = self._get_default_headers()
         try:
+            self._validate_client(request)
+            if asks_for_a_peer(request):
+                return headers, peer_token(request), HTTPStatus.OK
             self._validate(request)
         except OAuth2Error as error:
             return headers | error.headers, error.json, error.status_code
@@ -50,7 +55,6 @@ class TokenExchangeGrant(GrantTypeBase):
 
     def _validate(self, request: Request) -> None:
         """RFC 8693 §2.1. A token is used up only by what is granted."""
-        self._validate_client(request)
         given = dict(request.decoded_body)
         _check_parameters(given, request)
         try:

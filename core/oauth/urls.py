@@ -10,6 +10,7 @@ from core.oauth.introspection import IntrospectionView
 from core.oauth.keys import jwks
 from core.oauth.logout import LogoutView
 from core.oauth.metadata import metadata
+from core.oauth.peers.pages import AnswerView, PeersView, PeerView
 from core.oauth.registration import RegistrationManagementView, RegistrationView
 from core.oauth.smart import smart_configuration
 from core.oauth.views import RevocationView, TokenView
@@ -29,6 +30,9 @@ smart = [
 account = [
     path("apps/", AppsView.as_view(), name="apps"),
     path("apps/<int:pk>/", AppView.as_view(), name="app"),
+    path("peers/", PeersView.as_view(), name="peers"),
+    path("peers/<int:pk>/", PeerView.as_view(), name="peer"),
+    path("peers/answer/", AnswerView.as_view(), name="peer-answer"),
 ]
 
 urlpatterns = [

@@ -6,7 +6,8 @@ from django.conf import settings
 from django.views.generic import TemplateView
 
 from core.actions.sign_up import organizations_to_invite_to
-from core.models import User
+from core.models import Peer, PeerLogin, User
+from core.policy.principal import Principal
 
 
 class HomeView(TemplateView):
@@ -20,5 +21,7 @@ class HomeView(TemplateView):
         if isinstance(user, User):
             context["can_invite"] = settings.SIGN_UP != "off" and organizations_to_invite_to(user).exists()
             context["has_second_factor"] = is_mfa_enabled(user)
+            who = Principal(user_id=user.pk, user_type=user.user_type)
+            context["has_peers"] = Peer.objects.visible_to(who).exists() or PeerLogin.objects.filter(user=user).exists()
             context["has_sso"] = bool(get_adapter().list_apps(self.request))
         return context
