@@ -85,7 +85,7 @@ def _of_any_endpoint(command: argparse.ArgumentParser) -> None:
 
 def _http(_: argparse.Namespace) -> None:
     from mcp_server.settings import HttpService, load
-    from mcp_server.transports.http import serve
+    from mcp_server.transports.serving import serve
 
     serve(load(HttpService))
 

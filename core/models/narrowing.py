@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Coalesce
 
 
 class Narrowing(models.Model):
@@ -38,12 +39,31 @@ class Narrowing(models.Model):
         related_name="narrowing",
         help_text="The one job that this is for, and that it goes with.",
     )
+    within = models.ForeignKey(
+        "self",
+        models.CASCADE,
+        null=True,
+        related_name="narrower",
+        help_text="The narrowing that this cuts further, and goes with; None: what the person reaches.",
+    )
+    endpoint = models.ForeignKey(
+        "core.Study",
+        models.CASCADE,
+        null=True,
+        related_name="+",
+        help_text="The study whose MCP endpoint this is for.",
+    )
     studies = models.ManyToManyField("core.Study", through="NarrowingStudy", related_name="+")
     organizations = models.ManyToManyField("core.Organization", through="NarrowingOrganization", related_name="+")
     codes = models.ManyToManyField("core.CodeableConcept", through="NarrowingCode", related_name="+")
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=models.Q(id__lt=0), name="narrowing_is_no_person")]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(id__lt=0), name="narrowing_is_no_person"),
+            models.UniqueConstraint(
+                models.F("user"), Coalesce("within", 0), models.F("endpoint"), name="narrowing_once_per_endpoint"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"Narrowing {self.pk} of user {self.user_id}"

@@ -9,6 +9,7 @@ from oauth2_provider.models import Application
 
 from core.actions.clients import STDIO_CLIENT_ID
 from core.models import OrganizationClient
+from core.oauth.resources import study_in
 
 _MAX_NAME = 80
 _OWN = "It belongs to this exchange."
@@ -51,5 +52,11 @@ def how_known(client: Application) -> str:
 
 def names_of(resources: list[str]) -> list[str]:
     """Which of the exchange's doors the resources (RFC 8707) are; without any it is REST and FHIR."""
-    named = {settings.MCP_URL: "MCP, for AI assistants", settings.BASE_URL: "REST and FHIR, for programs"}
-    return [named[resource] for resource in resources or [settings.BASE_URL]]
+    return [_name_of(resource) for resource in resources or [settings.BASE_URL]]
+
+
+def _name_of(resource: str) -> str:
+    if resource == settings.BASE_URL:
+        return "REST and FHIR, for programs"
+    study_id = study_in(resource)
+    return "MCP, for AI assistants" + ("" if study_id is None else f", within the study {study_id} alone")

@@ -11,6 +11,7 @@ from oauthlib.oauth2.rfc6749.tokens import random_token_generator
 from core.models.signing_key import Algorithm
 from core.oauth.claims import claims_of
 from core.oauth.keys import sign
+from core.oauth.resources import is_for_mcp
 
 
 def access_token(request: Request) -> str:
@@ -40,6 +41,6 @@ def _jwt(request: Request, resources: list[str]) -> str:
         "iat": now,
         "exp": now + request.expires_in,
     }
-    if settings.MCP_URL in resources:
+    if any(map(is_for_mcp, resources)):
         claims |= person_claims(request)
     return sign(claims, typ="at+jwt", algorithm=Algorithm(settings.ACCESS_TOKEN_ALGORITHM))

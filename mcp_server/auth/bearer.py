@@ -9,20 +9,19 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from core.policy.errors import DomainError, InvalidInput, NotAuthenticated, Unavailable
+from core.policy.errors import DomainError, InvalidInput, NotAuthenticated, NotVisible, Unavailable
 from core.policy.source import address_of
 from mcp_server.auth.caller import Caller
 from mcp_server.auth.metadata import Resource
 from mcp_server.auth.scopes import SCOPE
 from mcp_server.auth.step_up import StepUp
 from mcp_server.auth.tokens import Tokens
+from mcp_server.refusals import refusal
 
 RETRY_SECONDS = 5
 
 _CALLER = "jhe.caller"
 _ANSWER = "jhe.answer"
-_SERVER_ERROR = -32000
-"""JSON-RPC 2.0 §5.1 leaves it to us."""
 _NOT_QUOTABLE = re.compile(r"[^\x20-\x21\x23-\x5b\x5d-\x7e]")
 """What RFC 6750 §3 does not allow in the values of a challenge."""
 
@@ -49,7 +48,7 @@ class BearerGuard:
             if token is None:
                 await self._challenge(401)(scope, receive, send)
                 return
-            caller = await self._tokens.caller(token, self._resource.audience, self._address(scope))
+            caller = await self._tokens.caller(token, self._resource.audiences, self._address(scope))
         except (InvalidInput, NotAuthenticated, Unavailable) as error:
             await self.response(error)(scope, receive, send)
             return
@@ -74,7 +73,9 @@ class BearerGuard:
     def response(self, error: DomainError) -> Response:
         """What stands before any answer: a wrong header, a token that is no good, a part that is away."""
         if isinstance(error, Unavailable):
-            return _unavailable(str(error))
+            return refusal(503, str(error), retry_after=RETRY_SECONDS)
+        if isinstance(error, NotVisible):
+            return refusal(404, str(error))
         if isinstance(error, InvalidInput):
             return self._challenge(400, "invalid_request", str(error))
         return self._challenge(401, "invalid_token", str(error))
@@ -98,14 +99,14 @@ class _Answer:
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, response: Callable[[DomainError], Response]) -> None:
         self._scope, self._receive, self._send = scope, receive, send
-        self._response = response
+        self.response = response
         self._instead: Response | None = None
         self._started = False
 
     def refuse(self, error: DomainError) -> None:
         """Answer this instead, if the answer has not begun."""
         if not self._started:
-            self._instead = self._response(error)
+            self._instead = self.response(error)
 
     async def __call__(self, message: Message) -> None:
         if self._instead is None:
@@ -115,13 +116,29 @@ class _Answer:
             await self._instead(self._scope, self._receive, self._send)
 
 
+def caller_in(scope: Scope) -> Caller:
+    """Whom the guard has let through."""
+    caller: Caller = scope[_CALLER]
+    return caller
+
+
+def narrow(scope: Scope, caller: Caller) -> None:
+    """From here on the request is this caller's, who reaches less than the one that the guard has let through."""
+    scope[_CALLER] = caller
+
+
+async def refuse_instead(scope: Scope, receive: Receive, send: Send, error: DomainError) -> None:
+    """Answer a request that the guard has let through as the guard would have."""
+    response: Callable[[DomainError], Response] = scope[_ANSWER].response
+    await response(error)(scope, receive, send)
+
+
 async def find_caller(context: ServerRequestContext[Any]) -> Caller:
     """The caller that the guard put into the request's scope."""
     request = context.request
     if request is None:
         raise NotAuthenticated("This request came past the login.")
-    caller: Caller = request.scope[_CALLER]
-    return caller
+    return caller_in(request.scope)
 
 
 def refuse(context: ServerRequestContext[Any], _: Caller, error: DomainError) -> None:
@@ -138,10 +155,3 @@ def _bearer(scope: Scope) -> str | None:
         raise InvalidInput("Send one Authorization header.")
     scheme, _, token = "".join(given).strip(" \t").partition(" ")
     return token.strip(" \t") or None if scheme.lower() == "bearer" else None
-
-
-def _unavailable(sentence: str) -> Response:
-    """It is a JSON-RPC error too, so that MCP clients show the sentence."""
-    error = {"code": _SERVER_ERROR, "message": sentence}
-    body = {"jsonrpc": "2.0", "id": None, "error": error, "error_description": sentence}
-    return JSONResponse(body, 503, {"Retry-After": str(RETRY_SECONDS)})

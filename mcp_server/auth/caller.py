@@ -26,11 +26,20 @@ class Caller:
     """The authorization server that signed for it; the exchange itself for an MCP token."""
     expires: float = inf
     """When the token ends, in seconds since 1970."""
+    study_id: int | None = None
+    """The study whose endpoint was asked; the principal is narrowed to it then (mcp_server/auth/study.py)."""
+    wider_caller_id: int | None = None
+    """As whom the token asks elsewhere, where the endpoint narrows it."""
 
     @property
     def subject(self) -> str:
         """`sub`: the exchange's issuers name people by their user ids (core/policy/claims.py)."""
         return str(self.principal.user_id)
+
+    @property
+    def token_caller_id(self) -> int:
+        """As whom the database knows the token; the access views answer for `principal.caller_id`."""
+        return self.principal.caller_id if self.wider_caller_id is None else self.wider_caller_id
 
     @property
     def studies(self) -> list[int] | None:

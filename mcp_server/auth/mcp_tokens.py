@@ -2,8 +2,6 @@
 
 import asyncio
 import time
-from collections import OrderedDict
-from typing import Generic, TypeVar
 
 import asyncpg
 
@@ -12,17 +10,13 @@ from core.policy.errors import NotAuthenticated, Unavailable
 from core.policy.permissions import Permission
 from core.policy.principal import Principal, TokenLimits, UserType
 from mcp_server.auth.caller import Caller
+from mcp_server.auth.kept import Kept
 from mcp_server.database import Database
 from mcp_server.queries import unframed
 
-KEPT_SECONDS = 4
-"""A revoked token is refused after this time by what asks no question of the data; a question sees it at once."""
-MAX_KEPT = 10_000
 _LOOKUPS_AT_A_TIME = 2
 _PATIENCE_SECONDS = 2
 _REFUSED = "This MCP token is unknown, expired or revoked."
-
-Value = TypeVar("Value")
 
 
 class McpTokens:
@@ -31,8 +25,8 @@ class McpTokens:
     def __init__(self, database: Database, issuer: str) -> None:
         self._database = database
         self._issuer = issuer
-        self._standing = _Kept[Caller]()
-        self._unknown = _Kept[bool]()
+        self._standing = Kept[str, Caller]()
+        self._unknown = Kept[str, bool]()
         self._looking_up = asyncio.Semaphore(_LOOKUPS_AT_A_TIME)
 
     async def find(self, token: str) -> Caller:
@@ -69,23 +63,6 @@ class McpTokens:
         caller = Caller(_principal(row, token_key), "", self._issuer, row["expires"])
         self._standing.keep(token_key, caller)
         return caller
-
-
-class _Kept(Generic[Value]):
-    """Values by token key, each for `KEPT_SECONDS`; the oldest go when there are too many."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[str, tuple[float, Value]] = OrderedDict()
-
-    def get(self, token_key: str) -> Value | None:
-        until, value = self._kept.get(token_key, (0.0, None))
-        return value if time.monotonic() < until else None
-
-    def keep(self, token_key: str, value: Value) -> None:
-        self._kept[token_key] = (time.monotonic() + KEPT_SECONDS, value)
-        self._kept.move_to_end(token_key)
-        if len(self._kept) > MAX_KEPT:
-            self._kept.popitem(last=False)
 
 
 def _principal(row: asyncpg.Record, token_key: str) -> Principal:

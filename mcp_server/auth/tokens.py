@@ -15,12 +15,12 @@ class Tokens:
         self._verifier = verifier
         self._mcp_tokens = mcp_tokens
 
-    async def caller(self, token: str, audience: str, source: str) -> Caller:
-        """Whom the token speaks for at the resource `audience`.
+    async def caller(self, token: str, audiences: tuple[str, ...], source: str) -> Caller:
+        """Whom the token speaks for where tokens for any of the resources `audiences` are taken.
 
         Raises NotAuthenticated with the reason, Unavailable when that cannot be said now.
         """
         if token.startswith(PREFIX):
             return replace(await self._mcp_tokens.find(token), source=source)
-        signed = await self._verifier.verify(token, audience)
+        signed = await self._verifier.verify(token, *audiences)
         return Caller(signed.principal, source, signed.issuer, signed.expires)

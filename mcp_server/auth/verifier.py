@@ -52,7 +52,7 @@ class IssuerVerifier:
         self.issuer = issuer
         self._keys = keys or Keys(issuer.jwks_url)
 
-    async def check(self, token: str, digest: str, resource: str) -> SignedClaims:
+    async def check(self, token: str, digest: str, resources: tuple[str, ...]) -> SignedClaims:
         """`digest` is the token's SHA-256. Raises NotAuthenticated with the reason, Unavailable without the keys."""
         header = header_of(token)
         key = await self._keys.get(header["kid"])
@@ -60,7 +60,7 @@ class IssuerVerifier:
             raise NotAuthenticated(f"Tokens must be signed with {' or '.join(ALGORITHMS)}.")
         kind = _kind(header)
         if kind in _ACCESS_TOKEN_TYPES and self.issuer.access_tokens:
-            claims = self._decode(token, key, self.issuer.audiences or {resource})
+            claims = self._decode(token, key, self.issuer.audiences or set(resources))
             return self._signed(claims, digest)
         if kind in _ID_TOKEN_TYPES and self.issuer.trusted_client_ids:
             claims = self._decode(token, key, self.issuer.trusted_client_ids, "jti")
@@ -111,21 +111,21 @@ class Verifier:
         """`resource` is this server's own URL (RFC 8707)."""
         self._issuers = {verifier.issuer.issuer: verifier for verifier in issuers}
         self._resource = resource
-        self._verified: OrderedDict[tuple[str, str], SignedClaims] = OrderedDict()
+        self._verified: OrderedDict[tuple[str, tuple[str, ...]], SignedClaims] = OrderedDict()
 
     @classmethod
     def of(cls, settings: Exchange) -> Self:
         return cls(*(IssuerVerifier(issuer) for issuer in settings.issuers), resource=settings.mcp_url)
 
-    async def verify(self, token: str, resource: str = "") -> SignedClaims:
-        """`resource` is the URL of the endpoint that is asked, where that is not this server's main one.
+    async def verify(self, token: str, *resources: str) -> SignedClaims:
+        """`resources` are those whose tokens the endpoint takes, where that is not this server's main one.
 
         Raises NotAuthenticated with the reason, Unavailable when the issuer's keys cannot be had.
         """
         if len(token) > MAX_CHARACTERS:
             raise NotAuthenticated("The token is too long.")
         digest = hashlib.sha256(token.encode()).hexdigest()
-        asked = (digest, resource or self._resource)
+        asked = (digest, resources or (self._resource,))
         signed = self._verified.get(asked)
         if signed is None:
             signed = await self._issuer_of(token).check(token, *asked)
@@ -153,7 +153,7 @@ class Verifier:
             raise NotAuthenticated("The token comes from another issuer.")
         return issuer
 
-    def _remember(self, asked: tuple[str, str], signed: SignedClaims) -> None:
+    def _remember(self, asked: tuple[str, tuple[str, ...]], signed: SignedClaims) -> None:
         self._verified[asked] = signed
         if len(self._verified) > MAX_CACHED:
             self._verified.popitem(last=False)

@@ -48,7 +48,11 @@ class Direct:
         caller = await self._find_caller(context)
         principal = caller.principal
         stands = unframed("stands", for_narrowed=True)
-        values = {"token_key": principal.token_key, "user_id": principal.caller_id, "person_id": principal.user_id}
+        values = {
+            "token_key": principal.token_key,
+            "token_caller_id": caller.token_caller_id,
+            "person_id": principal.user_id,
+        }
         try:
             if not (await self._database.row(stands, values))["stands"]:
                 raise NotAuthenticated(_ENDED)
@@ -162,6 +166,8 @@ class Call:
             **self._arguments,
             **parameters,
             "user_id": principal.caller_id,
+            "token_caller_id": self.caller.token_caller_id,
+            "endpoint_study_id": self.caller.study_id,
             "person_id": principal.user_id,
             "client_id": principal.client_id,
             "token_key": principal.token_key,

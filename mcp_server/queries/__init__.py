@@ -4,7 +4,7 @@ A question gives one row (body, patient_ids): `body` the answer as JSON, NULL wh
 this caller; `patient_ids` the patients whose data the answer holds, for the audit row. No row is the same as two NULLs.
 
 Parameters are written `:name` and bound, never pasted. Beside a question's own there are always:
-`:user_id`, the caller as the access views know them (a person, or what a token is narrowed to);
+`:user_id`, the caller as the access views know them (a person, or what a token or the endpoint is narrowed to);
 `:token_studies`, the studies that the token's claims leave (NULL: they narrow nothing);
 `:may_<resource>_<action>`, the roles that grant a permission, for `role = ANY(:may_study_read)`.
 

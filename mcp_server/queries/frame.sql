@@ -11,7 +11,7 @@ SELECT
         user_id => :person_id,
         client_id => :client_id,
         token_key => :token_key,
-        study_id => :study_id,
+        study_id => COALESCE(:study_id, :endpoint_study_id::bigint),
         patient_ids => COALESCE(answer.patient_ids, array_remove(ARRAY[:patient_id::bigint], NULL)),
         source => :source,
         detail => :detail
@@ -19,7 +19,7 @@ SELECT
 FROM (
     SELECT EXISTS (
         SELECT FROM access_token AS token
-        WHERE token.token_key = :token_key AND token.caller_id = :user_id AND token.user_id = :person_id
+        WHERE token.token_key = :token_key AND token.caller_id = :token_caller_id AND token.user_id = :person_id
             AND :scopes::text[] <@ string_to_array(token.scope, ' ')
     ) AS stands
     OFFSET 0 -- a fence: asked once, however often it is named

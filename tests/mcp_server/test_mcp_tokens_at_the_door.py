@@ -13,7 +13,7 @@ from core.models import McpToken, Study, User
 from core.policy.errors import NotAuthenticated, Unavailable
 from core.policy.mcp_tokens import new_token, token_hash
 from core.policy.permissions import Permission
-from mcp_server.auth import mcp_tokens
+from mcp_server.auth import kept, mcp_tokens
 from mcp_server.auth.mcp_tokens import McpTokens
 from mcp_server.database import Database
 from mcp_server.settings import HttpService
@@ -183,7 +183,7 @@ async def test_a_token_that_ends_asks_no_further_question_and_is_forgotten_withi
         assert (await called(http, "get_study_count", token=token)).status_code == 200
         await owner.execute(end)
         question = await called(http, "get_study_count", token=token)
-        monkeypatch.setattr(mcp_tokens.time, "monotonic", _later(mcp_tokens.time.monotonic, 5))
+        monkeypatch.setattr(kept.time, "monotonic", _later(kept.time.monotonic, 5))
         anything_else = await _listed(http, token)
     assert question.status_code == 401
     assert 'error="invalid_token"' in question.headers["WWW-Authenticate"]
@@ -283,7 +283,7 @@ async def test_while_lookups_take_too_long_whoever_waits_is_told_to_try_again(
 async def test_what_is_kept_in_mind_is_bounded(
     settings: HttpService, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mcp_tokens, "MAX_KEPT", 3)
+    monkeypatch.setattr(kept, "MAX_KEPT", 3)
     async with Database.of(settings) as database:
         known = McpTokens(database, tokens.ISSUER)
         await known.find(token)
