@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from core.policy.errors import InvalidInput
-from mcp_server.contract.run import Asked, tested
+from mcp_server.contract.run import Asked, report_on
 
 _NO_HEADER = re.compile(r"[^\x21-\x7e]")
 
@@ -25,7 +25,7 @@ def run(chosen: argparse.Namespace) -> None:
 
 
 async def _printed(asked: Asked, *, as_json: bool) -> int:
-    report = await tested(asked)
+    report = await report_on(asked)
     sys.stdout.write(f"{report.json() if as_json else report.text()}\n")
     if report.timed_out:
         # Now: a name server that does not answer holds a thread, and Python would wait for that.

@@ -37,7 +37,7 @@ class Asked:
     with_health: bool = True
 
 
-async def tested(asked: Asked) -> Report:
+async def report_on(asked: Asked) -> Report:
     """Raises nothing for what an endpoint does, and takes no longer than `asked.timeout`."""
     run = _Run(asked)
     try:

@@ -49,7 +49,7 @@ def check_answer(tool: Tool, result: CallToolResult) -> str:
         raise Broken(f"{tool.name} refuses: {said}")
     if tool.output_schema is None:
         return f"{tool.name} answers; it has no outputSchema to hold the answer against"
-    if result.structured_content is None:
+    if result.structured_content is None and "structured_content" not in result.model_fields_set:
         raise Broken(f"{tool.name} has an outputSchema, but its answer has no structuredContent")
     for wrong in _compiled(tool.output_schema).iter_errors(result.structured_content):
         place = "/".join(map(str, wrong.instance_path))
@@ -68,8 +68,6 @@ def _faults(tool: Tool) -> list[str]:
 
 
 def _fault(schema: dict[str, Any]) -> str | None:
-    if schema.get("type") != "object":
-        return "is not of type object"
     try:
         _compiled(schema)
     except (ValueError, jsonschema_rs.ReferencingError) as error:
