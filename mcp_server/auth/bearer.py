@@ -116,7 +116,7 @@ class _Answer:
             await self._instead(self._scope, self._receive, self._send)
 
 
-def caller_in(scope: Scope) -> Caller:
+def caller_of(scope: Scope) -> Caller:
     """Whom the guard has let through."""
     caller: Caller = scope[_CALLER]
     return caller
@@ -138,7 +138,12 @@ async def find_caller(context: ServerRequestContext[Any]) -> Caller:
     request = context.request
     if request is None:
         raise NotAuthenticated("This request came past the login.")
-    return caller_in(request.scope)
+    return caller_of(request.scope)
+
+
+def find_token(context: ServerRequestContext[Any]) -> str:
+    """The token that the guard has checked, for the authorization server that issued it and for nobody else."""
+    return (context.request and _bearer(context.request.scope)) or ""
 
 
 def refuse(context: ServerRequestContext[Any], _: Caller, error: DomainError) -> None:

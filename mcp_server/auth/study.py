@@ -12,7 +12,7 @@ from core.policy.errors import NotAuthenticated, NotVisible, Unavailable
 from core.policy.permissions import Permission
 from core.policy.roles import roles_for
 from core.policy.study_endpoints import study_of
-from mcp_server.auth.bearer import caller_in, narrow, refuse_instead
+from mcp_server.auth.bearer import caller_of, narrow, refuse_instead
 from mcp_server.auth.caller import Caller
 from mcp_server.auth.kept import Kept
 from mcp_server.auth.scopes import SCOPE
@@ -36,7 +36,7 @@ class StudyDoor:
         if study_id is None:
             raise ValueError("This is no study's endpoint.")
         try:
-            narrow(scope, await self.narrowed(caller_in(scope), study_id))
+            narrow(scope, await self.narrowed(caller_of(scope), study_id))
         except (NotAuthenticated, NotVisible, Unavailable) as error:
             await refuse_instead(scope, receive, send, error)
             return
