@@ -80,6 +80,16 @@ class HttpService(Exchange):
     """The header in which the proxy says who is asking; without it, what uvicorn makes of the connection."""
     allowed_origins: Words = Field(frozenset(), validation_alias="MCP_ALLOWED_ORIGINS")
     """Web pages on other origins that may call this endpoint from a browser; loopback and the issuer always may."""
+    client_secret: SecretStr | None = Field(None, validation_alias="MCP_CLIENT_SECRET")
+    """Shows the authorization server that this is the MCP server; without it there are no peers (docs/federation.md)."""
+    given_token_url: Url | None = Field(None, validation_alias="MCP_TOKEN_URL")
+    peer_seconds: float = Field(60, gt=0, le=600, validation_alias="MCP_PEER_SECONDS")
+    """How long a call of a peer's tool may take."""
+
+    @property
+    def token_url(self) -> str:
+        """Where tokens for peers are asked for."""
+        return self.given_token_url or f"{self.issuer}/o/token/"
 
 
 def _mcp_token(token: SecretStr) -> SecretStr:

@@ -1,0 +1,176 @@
+"""One peer, spoken to for many people: bounded in time and in number, and left alone when it does not answer."""
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import anyio
+import httpx2
+import mcp_types as types
+from mcp import Client, MCPError
+from mcp.client.session import ClientSession
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.dispatcher import ProgressFnT
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+from pydantic import ValidationError
+
+from core.policy.errors import DomainError, InvalidInput, Unavailable
+from mcp_server.peers import shown
+from mcp_server.peers.gateway import Gateway, Pinned, Token
+from mcp_server.peers.peer import VIA, Peer
+
+FRESH_SECONDS = 300
+PAUSE_SECONDS = 10
+PATIENCE_SECONDS = 2
+"""How long a list of tools waits for a peer."""
+_LIST_SECONDS = 10
+_AT_A_TIME = 16
+_MAX_PAGES = 4
+_MAX_LISTS = 1_000
+
+_log = logging.getLogger(__name__)
+Given = TypeVar("Given")
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    tools: list[types.Tool]
+    until: float
+    """When it is to be asked for again (monotonic)."""
+    problem: str = ""
+    """Why it is not the peer's list of this moment."""
+
+
+class Link:
+    def __init__(self, peer: Peer, own_url: str, call_seconds: float) -> None:
+        """`own_url` is the exchange that asks; `call_seconds` is how long one call may take."""
+        self.peer = peer
+        self._via = [own_url]
+        self._call_seconds = call_seconds
+        self._transport = Pinned(trust_env=False)
+        self._mode = "auto"
+        self._away_until = 0.0
+        self._turns = anyio.CapacityLimiter(_AT_A_TIME)
+        self._listings: OrderedDict[tuple[int, str], Listing] = OrderedDict()
+        self._fetching: dict[tuple[int, str], asyncio.Task[None]] = {}
+
+    async def aclose(self) -> None:
+        for task in self._fetching.values():
+            task.cancel()
+        await self._transport.aclose()
+
+    async def listing(self, user_id: int, stamp: str, token: Token) -> Listing:
+        """The last known list, renewed in the background when it is old; only the first one is waited for, shortly."""
+        key = (user_id, stamp)
+        known = self._listings.get(key)
+        if known is None or time.monotonic() >= known.until:
+            task = self._fetching.get(key)
+            if task is None:
+                task = self._fetching[key] = asyncio.create_task(self._fetch(key, token))
+                task.add_done_callback(lambda _: self._fetching.pop(key, None))
+            if known is None:
+                await asyncio.wait({task}, timeout=PATIENCE_SECONDS)
+        return self._listings.get(key) or Listing([], 0.0, f"{self.peer.name} takes long to say what it offers.")
+
+    async def call(
+        self, tool: str, params: types.CallToolRequestParams, token: Token, progress: ProgressFnT
+    ) -> types.CallToolResult:
+        """The peer's answer as it is passed on. Raises a DomainError with a sentence for the caller."""
+        request = types.CallToolRequest(
+            params=types.CallToolRequestParams(
+                name=tool, arguments=params.arguments, _meta={**shown.outgoing_meta(params.meta), VIA: self._via}
+            )
+        )
+        wanted = progress if params.meta and "progress_token" in params.meta else None
+
+        async def ask(session: ClientSession) -> types.CallToolResult:
+            return await session.send_request(request, types.CallToolResult, progress_callback=wanted)
+
+        result = shown.answer(self.peer, await self._ask(token, ask, self._call_seconds))
+        if result is None:
+            raise InvalidInput(f"{self.peer.name} answered too much to pass on: ask it for less.")
+        return result
+
+    async def _fetch(self, key: tuple[int, str], token: Token) -> None:
+        before = self._listings.get(key)
+        try:
+            found = Listing(await self._tools(token), time.monotonic() + FRESH_SECONDS)
+        except DomainError as error:
+            found = Listing(before.tools if before else [], time.monotonic() + PAUSE_SECONDS, str(error))
+        except Exception:  # noqa: BLE001 - nobody waits for a task: this is its outermost line
+            _log.exception("The tools of a peer could not be listed")
+            found = Listing([], time.monotonic() + PAUSE_SECONDS, f"{self.peer.name} cannot be understood.")
+        self._listings[key] = found
+        if len(self._listings) > _MAX_LISTS:
+            self._listings.popitem(last=False)
+
+    async def _tools(self, token: Token) -> list[types.Tool]:
+        async def ask(session: ClientSession) -> list[types.Tool]:
+            offered: list[types.Tool] = []
+            cursor: str | None = None
+            for _ in range(_MAX_PAGES):
+                params = types.PaginatedRequestParams(cursor=cursor, _meta={VIA: self._via})
+                page = await session.send_request(types.ListToolsRequest(params=params), types.ListToolsResult)
+                offered += page.tools
+                cursor = page.next_cursor
+                if cursor is None:
+                    break
+            return offered
+
+        return shown.tools(self.peer, await self._ask(token, ask, _LIST_SECONDS))
+
+    async def _ask(self, token: Token, ask: Callable[[ClientSession], Awaitable[Given]], seconds: float) -> Given:
+        name = self.peer.name
+        if time.monotonic() < self._away_until:
+            raise Unavailable(f"{name} did not answer a moment ago and is left alone for {PAUSE_SECONDS} s.")
+        try:
+            self._turns.acquire_on_behalf_of_nowait(turn := object())
+        except anyio.WouldBlock:
+            raise Unavailable(f"{name} has {_AT_A_TIME} questions to answer already: try again later.") from None
+        try:
+            return await self._conversation(token, ask, seconds)
+        except Unavailable:
+            self._away_until = time.monotonic() + PAUSE_SECONDS
+            raise
+        finally:
+            self._turns.release_on_behalf_of(turn)
+
+    async def _conversation(
+        self, token: Token, ask: Callable[[ClientSession], Awaitable[Given]], seconds: float
+    ) -> Given:
+        name = self.peer.name
+        gateway = Gateway(self.peer, self._transport, token)
+        timeout = httpx2.Timeout(seconds, connect=3)
+        try:
+            with anyio.fail_after(seconds):
+                async with (
+                    httpx2.AsyncClient(transport=gateway, timeout=timeout, trust_env=False) as http,
+                    Client(
+                        streamable_http_client(self.peer.url, http_client=http), mode=self._mode, cache=None
+                    ) as client,
+                ):
+                    version = client.session.protocol_version
+                    self._mode = version if version in MODERN_PROTOCOL_VERSIONS else "legacy"
+                    return await _said(ask(client.session), gateway, name)
+        except TimeoutError:
+            raise Unavailable(f"{name} took more than {seconds:g} s.") from None
+        except MCPError as error:  # before the question could be put
+            self._mode = "auto"
+            raise gateway.fault or _refused(name, error) from None
+
+
+async def _said(answer: Awaitable[Given], gateway: Gateway, name: str) -> Given:
+    try:
+        return await answer
+    except MCPError as error:
+        raise gateway.fault or _refused(name, error) from None
+    except (ValidationError, ValueError, RuntimeError):
+        raise gateway.fault or InvalidInput(f"{name} answered what is no MCP.") from None
+
+
+def _refused(name: str, error: MCPError) -> DomainError:
+    return InvalidInput(f"{name} refused this. It says: {shown.quoted(error.error.message)}")
