@@ -122,6 +122,11 @@ def caller_of(scope: Scope) -> Caller:
     return caller
 
 
+def known_caller(scope: Scope) -> Caller | None:
+    """The same; None where nobody logs in, and no guard stands."""
+    return scope.get(_CALLER)
+
+
 def narrow(scope: Scope, caller: Caller) -> None:
     """From here on the request is this caller's, who reaches less than the one that the guard has let through."""
     scope[_CALLER] = caller

@@ -5,7 +5,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mcp_server.settings import HttpService
-from mcp_server.transports.streamable_http import web_origins
+from mcp_server.transports.origins import web_origins
 
 _LOOPBACK_ORIGIN = r"http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
 _METHODS = ("GET", "POST", "DELETE")

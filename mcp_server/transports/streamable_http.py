@@ -1,56 +1,66 @@
-"""Streamable HTTP: every revision, JSON answers, no session."""
+"""Streamable HTTP: every revision at one endpoint."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
-from urllib.parse import urlsplit
 
 from mcp.server import Server
-from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
-from mcp.server.transport_security import TransportSecuritySettings
+from mcp.server.transport_security import RequestBodyLimitMiddleware
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from starlette.types import Receive, Scope, Send
 
 from mcp_server.auth.step_up import MAX_READ
+from mcp_server.sessions import Sessions
+from mcp_server.sessions.memory import Memory
+from mcp_server.sessions.store import Limits
+from mcp_server.sessions.streams import Stands, always
 from mcp_server.settings import HttpService
+from mcp_server.transports.exchange import Kernel
+from mcp_server.transports.handshake import Handshake
+from mcp_server.transports.modern import Modern
+from mcp_server.transports.origins import security
 
-_LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+_HANDSHAKE = frozenset(version.encode() for version in HANDSHAKE_PROTOCOL_VERSIONS)
 
 
 class StreamableHttp:
     """MCP messages in, answers out, for requests whose caller the guard has established (ASGI)."""
 
-    def __init__(self, server: Server[Any], settings: HttpService) -> None:
-        self._manager = StreamableHTTPSessionManager(
-            server,
-            json_response=True,
-            stateless=True,
-            max_request_body_size=MAX_READ,
-            security_settings=_security(settings),
-        )
+    def __init__(
+        self, server: Server[Any], settings: HttpService, sessions: Sessions | None = None, stands: Stands = always
+    ) -> None:
+        """Without `sessions` every request stands alone. `stands` is asked for the callers of open streams."""
+        kept = sessions or Sessions(Memory(Limits(0, 0, 0)))
+        self._kernel = Kernel(server)
+        self._sessions = sessions
+        self._modern = Modern(self._kernel, security(settings), stands)
+        self._handshake = Handshake(self._kernel, security(settings), kept, stands, keeps=sessions is not None)
+        self._app = RequestBodyLimitMiddleware(self._by_revision, MAX_READ)
 
     @asynccontextmanager
     async def run(self) -> AsyncIterator[None]:
         """Requests are served while this is entered; once only."""
-        async with self._manager.run():
+        async with AsyncExitStack() as stack:
+            server = self._kernel.server
+            self._kernel.lifespan_state = await stack.enter_async_context(server.lifespan(server))
+            if self._sessions is not None:
+                await stack.enter_async_context(self._sessions.run())
             yield
 
+    def end_streams(self) -> None:
+        """The service ends: streams that would never end by themselves do now."""
+        self._modern.end_streams()
+        if self._sessions is not None:
+            self._sessions.streams.end("")
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._manager.asgi_app(scope, receive, send)
+        await self._app(scope, receive, send)
 
-
-def _security(settings: HttpService) -> TransportSecuritySettings:
-    """Hosts and origins, against DNS rebinding."""
-    public = urlsplit(settings.mcp_url)
-    return TransportSecuritySettings(
-        allowed_hosts=[public.netloc, *_LOOPBACK, *(f"{host}:*" for host in _LOOPBACK)],
-        allowed_origins=[
-            *web_origins(settings),
-            *(f"http://{host}{port}" for host in _LOOPBACK for port in ("", ":*")),
-        ],
-    )
-
-
-def web_origins(settings: HttpService) -> list[str]:
-    """Whose pages may call from a browser; loopback may besides."""
-    public = urlsplit(settings.mcp_url)
-    return [f"{public.scheme}://{public.netloc}", settings.issuer, *sorted(settings.allowed_origins)]
+    async def _by_revision(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The header tells, and a client that sends none is not a modern one."""
+        headers = dict(scope["headers"])
+        version = headers.get(b"mcp-protocol-version")
+        if version is None or version in _HANDSHAKE:
+            await self._handshake(scope, headers, receive, send)
+        else:
+            await self._modern(scope, headers, receive, send)

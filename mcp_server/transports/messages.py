@@ -1,0 +1,76 @@
+"""JSON-RPC messages in HTTP bodies, and the refusals of those that are none."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from mcp.server.streamable_http import check_accept_headers
+from mcp_types import (
+    INVALID_REQUEST,
+    PARSE_ERROR,
+    JSONRPCError,
+    JSONRPCNotification,
+    JSONRPCRequest,
+    JSONRPCResponse,
+)
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json, to_json
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mcp_server.auth.bearer import RETRY_SECONDS
+
+
+class Refused(Exception):  # noqa: N818 - an answer, not a fault
+    """A request that is answered by its transport. The response is a JSON-RPC error without an id."""
+
+    def __init__(self, status: int, sentence: str, code: int = INVALID_REQUEST, **headers: str) -> None:
+        super().__init__(sentence)
+        body = {"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": sentence}}
+        self.response = Response(to_json(body), status, headers, "application/json")
+
+
+def no_such_session() -> Refused:
+    """The client initializes again (MCP 2025-11-25, Session Management, 4). Whose it is does not show."""
+    return Refused(404, "Session not found: it has ended, or never was. Initialize again.")
+
+
+def not_allowed(*methods: str) -> Refused:
+    return Refused(405, f"Only {' and '.join(methods)} here.", Allow=", ".join(methods))
+
+
+def unavailable(sentence: str) -> Refused:
+    return Refused(503, sentence, -32000, **{"Retry-After": str(RETRY_SECONDS)})
+
+
+def parsed(body: bytes) -> dict[str, Any]:
+    """One JSON-RPC message. Raises Refused."""
+    try:
+        message = from_json(body, allow_inf_nan=False)
+    except ValueError:  # also for what is nested too deeply
+        raise Refused(400, "Parse error: the body is not JSON that can be read here.", PARSE_ERROR) from None
+    if isinstance(message, list):
+        raise Refused(400, "Send one JSON-RPC message per request: batches are not taken here.")
+    try:
+        _kind(message).model_validate(message)
+    except (ValidationError, TypeError):
+        raise Refused(400, "The body is not a JSON-RPC 2.0 message.") from None
+    read: dict[str, Any] = message
+    return read
+
+
+def _kind(message: Any) -> type[BaseModel]:
+    """By its members (JSON-RPC 2.0 §4, §5). Raises TypeError for what has none."""
+    if "method" in message:
+        return JSONRPCRequest if "id" in message else JSONRPCNotification
+    return JSONRPCError if "error" in message else JSONRPCResponse
+
+
+@lru_cache(1_000)
+def accepts(header: bytes) -> tuple[bool, bool]:
+    """Whether `Accept` allows application/json, and text/event-stream."""
+    return check_accept_headers(Request({"type": "http", "headers": [(b"accept", header)]}))
+
+
+def headers_of(scope: Mapping[str, Any]) -> dict[bytes, bytes]:
+    return dict(scope["headers"])
