@@ -23,7 +23,7 @@ test: lint tests/npm/node_modules ## the environment, lint, then every test on a
 	@PIPENV="$(PIPENV)" sh tests/glucose/install_iglu.sh
 	.venv/bin/pytest --numprocesses logical --maxprocesses 4 --dist loadgroup
 
-conformance: tests/npm/node_modules ## the conformance suite of MCP alone: our authorization server, our login
+conformance: tests/npm/node_modules ## the conformance suite of MCP alone: our server, our authorization server, our clients
 	@sh tests/system_packages.sh
 	.venv/bin/pytest tests/conformance
 
