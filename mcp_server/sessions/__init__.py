@@ -46,6 +46,10 @@ class Sessions:
         async with self._store.run(self._hear):
             yield
 
+    async def ready(self) -> None:
+        """Nothing, while sessions can be served."""
+        await self._store.ready()
+
     async def open(self, caller: Caller | None, **fields: Any) -> Session:
         """A new session, with more `fields` of it."""
         session = new_session(caller, **fields)

@@ -74,6 +74,9 @@ class Memory:
             with suppress(asyncio.CancelledError):
                 await sweeping
 
+    async def ready(self) -> None:
+        """It always is."""
+
     async def keep(self, session: Session) -> None:
         self._sweep_sessions()
         if len(self._sessions) >= self._limits.sessions:

@@ -45,14 +45,15 @@ def new_session(caller: Caller | None, **fields: Any) -> Session:
 def owner_of(caller: Caller | None) -> str:
     """What must stay the same from one token of a session to the next.
 
-    It is the person, and also what the token is narrowed to, what it can do and which client it was given to: a stream
-    may hold answers that another token of the same person could not ask for.
+    It is the person, and also the endpoint, what the token is narrowed to, what it can do and which client it was given
+    to: a stream may hold answers that another token of the same person could not ask for.
     """
     if caller is None:
         return ""
     principal = caller.principal
     can_do = "" if principal.permissions is None else ",".join(sorted(principal.permissions))
-    return f"{caller.issuer} {caller.subject} {principal.caller_id} {principal.client_id} {can_do}"
+    reaches = f"{principal.caller_id} {caller.study_id or ''}"
+    return f"{caller.issuer} {caller.subject} {reaches} {principal.client_id} {can_do}"
 
 
 def session_of(context: ServerRequestContext[Any]) -> Session | None:

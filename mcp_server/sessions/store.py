@@ -49,6 +49,9 @@ class Store(Protocol):
         """Entered once, before anything else is asked. `hear` is called with what other workers tell; it is quick. With
         an empty message it is called when something may have been missed."""
 
+    async def ready(self) -> None:
+        """Nothing, when what is behind it answers."""
+
     async def keep(self, session: Session) -> None:
         """A new session. Raises Unavailable when there are too many."""
 

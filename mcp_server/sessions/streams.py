@@ -17,7 +17,7 @@ _PATIENCE_SECONDS = 60
 _AGAIN_SECONDS = 1
 
 Stands = Callable[[Caller], Awaitable[bool]]
-"""Whether a caller's token still stands. True where that cannot be said now."""
+"""Whether a caller's token still stands. Raises Unavailable."""
 
 
 async def always(_: Caller) -> bool:
@@ -46,7 +46,10 @@ class Reader:
         if time.monotonic() < self._look:
             return False
         self._look = time.monotonic() + LOOK_SECONDS
-        return self._caller is not None and not await self._stands(self._caller)
+        try:
+            return self._caller is not None and not await self._stands(self._caller)
+        except Unavailable:  # nobody can say, and nothing new is told by an open stream either
+            return False
 
 
 class Streams:
