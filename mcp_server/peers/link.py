@@ -16,7 +16,6 @@ from mcp.client.session import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.dispatcher import ProgressFnT
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
-from pydantic import ValidationError
 
 from core.policy.errors import DomainError, InvalidInput, Unavailable
 from mcp_server.peers import shown
@@ -142,9 +141,10 @@ class Link:
     async def _conversation(
         self, token: Token, ask: Callable[[ClientSession], Awaitable[Given]], seconds: float
     ) -> Given:
-        name = self.peer.name
-        gateway = Gateway(self.peer, self._transport, token)
+        """Errors leave the SDK's client in groups: what goes wrong is carried out of it by hand."""
+        name, gateway = self.peer.name, Gateway(self.peer, self._transport, token)
         timeout = httpx2.Timeout(seconds, connect=3)
+        answer: Given | DomainError | None = None
         try:
             with anyio.fail_after(seconds):
                 async with (
@@ -155,22 +155,26 @@ class Link:
                 ):
                     version = client.session.protocol_version
                     self._mode = version if version in MODERN_PROTOCOL_VERSIONS else "legacy"
-                    return await _said(ask(client.session), gateway, name)
+                    answer = await _said(ask(client.session), gateway, name)
         except TimeoutError:
-            raise Unavailable(f"{name} took more than {seconds:g} s.") from None
-        except MCPError as error:  # before the question could be put
-            self._mode = "auto"
-            raise gateway.fault or _refused(name, error) from None
+            answer = Unavailable(f"{name} took more than {seconds:g} s.")
+        except (MCPError, ExceptionGroup) as error:
+            if answer is None:  # the question was not even put
+                self._mode = "auto"
+                answer = gateway.fault or _not_understood(name, error)
+        if answer is None or isinstance(answer, DomainError):
+            raise answer or _not_understood(name)
+        return answer
 
 
-async def _said(answer: Awaitable[Given], gateway: Gateway, name: str) -> Given:
+async def _said(answer: Awaitable[Given], gateway: Gateway, name: str) -> Given | DomainError:
     try:
         return await answer
-    except MCPError as error:
-        raise gateway.fault or _refused(name, error) from None
-    except (ValidationError, ValueError, RuntimeError):
-        raise gateway.fault or InvalidInput(f"{name} answered what is no MCP.") from None
+    except (MCPError, ValueError, RuntimeError) as error:  # pydantic's ValidationError is a ValueError
+        return gateway.fault or _not_understood(name, error)
 
 
-def _refused(name: str, error: MCPError) -> DomainError:
-    return InvalidInput(f"{name} refused this. It says: {shown.quoted(error.error.message)}")
+def _not_understood(name: str, error: Exception | None = None) -> DomainError:
+    if isinstance(error, MCPError):
+        return InvalidInput(f"{name} refused this. It says: {shown.quoted(error.error.message)}")
+    return InvalidInput(f"{name} answered what is no MCP.")
