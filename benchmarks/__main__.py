@@ -8,14 +8,25 @@ What was measured is printed, also when it misses a goal; the exit status says o
 import argparse
 from collections.abc import Sequence
 
-from benchmarks import client_reading, export, identity, ingest, observations, permission, tool_calls
+from benchmarks import (
+    client_reading,
+    data_tools,
+    export,
+    identity,
+    ingest,
+    observations,
+    permission,
+    processes,
+    stateful,
+    tool_calls,
+)
 from benchmarks.exchange import Measured, measured_exchange
 from benchmarks.filling import fill
 from benchmarks.load import Generator, generator
 from benchmarks.others import noticed
 from benchmarks.rounds import Effort
 
-SUBJECTS = ("permission", "identity", "tool_calls", "ingest", "observations", "export")
+SUBJECTS = ("permission", "identity", "tool_calls", "processes", "ingest", "observations", "data_tools", "export")
 SMALL_TABLE = 100_000
 PEOPLE = 100
 MOST_READINGS = 10_000
@@ -47,7 +58,10 @@ def _measure(measured: Measured, asking: Generator, effort: Effort, rows: int, a
         identity.measure(measured, asking, effort)
     if "tool_calls" in asked:
         tool_calls.measure(measured, asking, effort)
-    if "ingest" in asked or "observations" in asked:
+        stateful.measure(measured, asking, effort)
+    if "processes" in asked:
+        processes.measure(measured, asking, effort)
+    if set(asked) & {"ingest", "observations", "data_tools"}:
         _measure_observations(measured, asking, effort, rows, asked)
 
 
@@ -58,15 +72,19 @@ def _measure_observations(
     readings = min(SMALL_TABLE, rows // 2) // PEOPLE
     few = fill(data_dir, study="Small", people=PEOPLE, readings=readings)
     before = observations.small(measured, asking, few, effort) if "observations" in asked else []
+    tools_before = data_tools.small(measured, asking, few, effort) if "data_tools" in asked else []
     if "ingest" in asked:
         ingest.measure(measured, few, rounds=effort.rounds, bundles=max(1, round(10 * effort.seconds)))
-    if "observations" in asked:
+    if set(asked) & {"observations", "data_tools"}:
         readings = min(MOST_READINGS, rows // 2 // PEOPLE)
         many = fill(data_dir, study="Large", people=PEOPLE, readings=readings)
         others = (rows - PEOPLE * readings) // readings
         fill(data_dir, study="Others", people=max(1, others), readings=readings)
+    if "observations" in asked:
         observations.large(measured, asking, many, effort, before=before)
         client_reading.measure(measured, asking, many, effort)
+    if "data_tools" in asked:
+        data_tools.large(measured, asking, many, effort, before=tools_before)
 
 
 if __name__ == "__main__":

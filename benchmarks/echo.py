@@ -1,5 +1,5 @@
 """What is compared against: the SDK's own bare echo tool, and an answer without any work, which shows what the load can
-do. `python -m benchmarks.echo sdk|nothing PORT`
+do. `python -m benchmarks.echo sdk|stateful|nothing PORT`, or `stdio`
 """
 
 import logging
@@ -10,16 +10,26 @@ from mcp.server import MCPServer
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 
-def sdk() -> ASGIApp:
-    """The SDK as it is fastest: no login, JSON answers, no sessions, a tool that needs no thread, no line per call."""
-    server = MCPServer("echo", log_level="WARNING")
+def server() -> MCPServer:
+    """A tool that needs no thread; no line per call."""
+    echoing = MCPServer("echo", log_level="WARNING")
 
-    @server.tool()
+    @echoing.tool()
     async def echo(text: str) -> str:
         """Say it back."""
         return text
 
-    return server.streamable_http_app(json_response=True, stateless_http=True)
+    return echoing
+
+
+def sdk() -> ASGIApp:
+    """The SDK as it is fastest: no login, JSON answers, no sessions."""
+    return server().streamable_http_app(json_response=True, stateless_http=True)
+
+
+def stateful() -> ASGIApp:
+    """The same with a session for each client."""
+    return server().streamable_http_app(json_response=True)
 
 
 def nothing() -> ASGIApp:
@@ -32,15 +42,18 @@ def nothing() -> ASGIApp:
     return app
 
 
-def main(which: str, port: int) -> None:
+def main(which: str, port: str = "0") -> None:
     logging.basicConfig(level=logging.WARNING)
+    if which == "stdio":
+        server().run("stdio")
+        return
     # The options of mcp_server.transports.http.serve.
     uvicorn.run(
-        {"sdk": sdk, "nothing": nothing}[which](),
+        {"sdk": sdk, "stateful": stateful, "nothing": nothing}[which](),
         host="127.0.0.1",
-        port=port,
+        port=int(port),
         http="httptools",
-        lifespan="on" if which == "sdk" else "off",
+        lifespan="off" if which == "nothing" else "on",
         access_log=False,
         log_config=None,
         server_header=False,
@@ -48,4 +61,4 @@ def main(which: str, port: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(*sys.argv[1:])

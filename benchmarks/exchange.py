@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 
@@ -20,6 +21,7 @@ EMAIL = "manager_mary@example.com"
 WEBSITE, WEBSITE_CALLBACK = "benchmark-website", "https://website.example.org/callback"
 SERVICE = "benchmark-service"
 SMART = "openid user/*.cruds"
+_LOG_FILES = 16
 SECRET = "0" * 64  # a throw-away client of a throw-away exchange
 
 
@@ -33,6 +35,9 @@ class Production(Exchange):
             "DEBUG": "false",
             "SECRET_KEY": (self.data_dir / "secret_key").read_text(),
             "JHE_RATE_LIMIT": "900000/s",
+            "MCP_SUBJECT_RATE": "9000000/minute",
+            "MCP_TOKEN_RATE": "9000000/minute",
+            "MCP_SESSIONS": "true",  # stateless requests are served as ever beside them
             "JHE_MFA_REQUIRED": "none",  # what a person types in is not what is measured
             "OIDC_RSA_PRIVATE_KEY": (self.data_dir / "signing_key.pem").read_text(),
         }
@@ -49,14 +54,16 @@ class Measured:
     """Of manager_mary, for REST and FHIR: opaque, with the scopes of SMART."""
     web_process: int
     """The id of the web service's process."""
+    mcp_process: int
+    """And of the MCP server's."""
 
     def fhir(self, path: str) -> Request:
         """A GET below the service base URL; `path` may also be the absolute URL of a link to the next page."""
         below = path.removeprefix(f"{self.exchange.web_url}/FHIR/R5/")
         return request(self.exchange.web_port, f"/FHIR/R5/{below}", authorization=f"Bearer {self.rest_token}")
 
-    def tool_call(self, name: str) -> Request:
-        return tool_call(self.exchange.mcp_port, name, {}, authorization=f"Bearer {self.access_token}")
+    def tool_call(self, name: str, **arguments: Any) -> Request:
+        return tool_call(self.exchange.mcp_port, name, arguments, authorization=f"Bearer {self.access_token}")
 
     def userinfo(self) -> Request:
         """OpenID Connect Core §5.3. The answer carries `jhe_permissions`, as the token's claims do."""
@@ -89,7 +96,7 @@ def measured_exchange() -> Iterator[Measured]:
         rest_token = _printed(development, "dev_token", EMAIL, "--resource", "", "--scope", SMART)
         with running(production) as processes:
             wait_until_healthy(production, processes)
-            yield Measured(production, access_token, api_token, rest_token, processes["web"].pid)
+            yield Measured(production, access_token, api_token, rest_token, processes["web"].pid, processes["mcp"].pid)
 
 
 def _register_clients(exchange: Exchange) -> None:
@@ -114,11 +121,14 @@ def _register_clients(exchange: Exchange) -> None:
 
 
 def _settle(data_dir: Path) -> None:
-    """What autovacuum does for a database that has been in use for a while."""
+    """What a database that has been in use for a while has done: statistics, and files of its log to write again."""
     with closing(psycopg2.connect(embedded.database_url(data_dir))) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE")
+            for _ in range(_LOG_FILES):
+                cursor.execute("SELECT pg_logical_emit_message(false, 'benchmark', 'one more file'), pg_switch_wal()")
+            cursor.execute("CHECKPOINT")
 
 
 def free_ports(count: int) -> list[int]:

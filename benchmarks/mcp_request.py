@@ -10,15 +10,23 @@ _META = {"io.modelcontextprotocol/protocolVersion": VERSION, "io.modelcontextpro
 
 
 def tool_call(port: int, name: str, arguments: dict[str, Any], **headers: str) -> Request:
-    params = {"name": name, "arguments": arguments, "_meta": _META}
+    return _asked(port, "tools/call", {"name": name, "arguments": arguments}, mcp_name=name, **headers)
+
+
+def list_request(port: int, method: str, **headers: str) -> Request:
+    """`tools/list`, and others of its kind."""
+    return _asked(port, method, {}, **headers)
+
+
+def _asked(port: int, method: str, params: dict[str, Any], **headers: str) -> Request:
+    body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**params, "_meta": _META}}
     return request(
         port,
         "/mcp",
-        json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).encode(),
+        json.dumps(body).encode(),
         content_type="application/json",
         accept="application/json, text/event-stream",
         mcp_protocol_version=VERSION,
-        mcp_method="tools/call",
-        mcp_name=name,
+        mcp_method=method,
         **headers,
     )

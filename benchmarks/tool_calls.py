@@ -31,13 +31,13 @@ GOALS = {LIST_STUDIES: 0.5}
 
 def measure(measured: Measured, generator: Generator, effort: Effort) -> None:
     nothing, sdk = free_ports(2)
-    with _server("nothing", nothing), _server("sdk", sdk):
+    with echo_server("nothing", nothing), echo_server("sdk", sdk):
         requests = {
             NOTHING: tool_call(nothing, "echo", {}),
             ECHO: tool_call(sdk, "echo", {"text": "hello"}),
             LIST_STUDIES: measured.tool_call("list_studies"),
         }
-        _refuse_failures(generator, requests[ECHO], requests[LIST_STUDIES])
+        refuse_failures(generator, requests[ECHO], requests[LIST_STUDIES])
         ways = {
             way: partial(generator.run, request, connections=CONNECTIONS, seconds=effort.seconds)
             for way, request in requests.items()
@@ -65,14 +65,15 @@ def _show(found: dict[str, list[Load]]) -> None:
     show(f"A tool call, {CONNECTIONS} connections", ["calls/s", "p50", "p99"], "of the echo", rows)
 
 
-def _refuse_failures(generator: Generator, *requests: Request) -> None:
+def refuse_failures(generator: Generator, *requests: Request) -> None:
     for request in requests:
         answer = json.loads(generator.run(request, connections=1, seconds=0).answer)
         assert not answer["result"]["isError"], answer["result"]["content"]
 
 
 @contextmanager
-def _server(which: str, port: int) -> Iterator[None]:
+def echo_server(which: str, port: int) -> Iterator[None]:
+    """One of benchmarks/echo.py."""
     process = subprocess.Popen([sys.executable, "-m", "benchmarks.echo", which, str(port)], cwd=ROOT)
     try:
         wait_for(port, process)

@@ -7,7 +7,17 @@ from threading import Thread
 
 import pytest
 
-from benchmarks import client_reading, export, ingest, observations, permission, tool_calls
+from benchmarks import (
+    client_reading,
+    data_tools,
+    export,
+    ingest,
+    observations,
+    permission,
+    processes,
+    stateful,
+    tool_calls,
+)
 from benchmarks.load import WrongAnswerError, generator, request
 
 ROWS = [
@@ -18,6 +28,20 @@ ROWS = [
     tool_calls.NOTHING,
     tool_calls.ECHO,
     tool_calls.LIST_STUDIES,
+    stateful.ECHO,
+    stateful.LIST_STUDIES,
+    processes.SDK_STDIO,
+    processes.STDIO,
+    processes.IDLE,
+    processes.SESSIONS,
+    processes.ONE_WORKER,
+    processes.TWO_WORKERS,
+    data_tools.SMALL,
+    data_tools.LARGE,
+    data_tools.GLUCOSE,
+    data_tools.BARE_GLUCOSE,
+    data_tools.COHORT,
+    data_tools.BARE_COHORT,
     ingest.BARE,
     ingest.HTTP,
     ingest.REPLAY,
@@ -34,8 +58,8 @@ ROWS = [
     export.COPY,
     export.EXPORT,
 ]
-GOALS = [*permission.GOALS, *tool_calls.GOALS, *ingest.GOALS, export.EXPORT]
-LIMITS = [*ingest.LIMITS, *observations.LIMITS, *client_reading.LIMITS]
+GOALS = [*permission.GOALS, *tool_calls.GOALS, *stateful.GOALS, *processes.GOALS, *ingest.GOALS, export.EXPORT]
+LIMITS = [*processes.LIMITS, *ingest.LIMITS, *observations.LIMITS, *data_tools.LIMITS, *client_reading.LIMITS]
 
 
 @pytest.fixture(scope="module")
