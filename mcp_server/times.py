@@ -4,26 +4,52 @@ What is local is decided reading by reading, by the UTC offset that was recorded
 travels are the days they lived.
 """
 
-from dataclasses import dataclass
+import re
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, AwareDatetime, TypeAdapter, ValidationError
 
 from core.policy.errors import InvalidInput
 
 TIME_ZONE = "local to the patient, by the UTC offset recorded with each reading; UTC (Z) where none was"
 """What every answer says that tells or takes a patient's times."""
 
-_EARLIEST, _LATEST = timedelta(hours=-12), timedelta(hours=14)
-"""The offsets from UTC that there are."""
+_EARLIEST, _LATEST = timedelta(hours=-24), timedelta(hours=24)
+"""No offset from UTC can be written that is farther (RFC 3339 §5.6)."""
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("beyond the years that there are") from error
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""A time in a cursor."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """From the start up to, not including, the end; None is open. What is local also has rough bounds in UTC."""
+    """From the start up to, not including, the end; None is open.
+
+    What is local also has rough bounds in UTC: whatever the offsets are, nothing before `start_utc` or from `end_utc`
+    on is in the window, and everything from `inner_start` up to `inner_end` is.
+    """
 
     start_utc: datetime | None = None
     end_utc: datetime | None = None
     start_local: datetime | None = None
     end_local: datetime | None = None
+    inner_start: datetime | None = None
+    inner_end: datetime | None = None
+    """Not before `inner_start`: the same where there is no time that is sure."""
+
+    def parameters(self) -> dict[str, Any]:
+        """As questions about a window name its ends."""
+        return asdict(self)
 
 
 def window(start: str | None, end: str | None) -> Window:
@@ -32,15 +58,41 @@ def window(start: str | None, end: str | None) -> Window:
     finish = None if end is None else _moment("end", end)
     if finish is not None and _is_date(str(end)):
         finish += timedelta(days=1)
+    inner_start, inner_end = _utc(begin, _EARLIEST), _utc(finish, _LATEST)
     found = Window(
         start_utc=_utc(begin, _LATEST),
         end_utc=_utc(finish, _EARLIEST),
         start_local=begin if begin and begin.tzinfo is None else None,
         end_local=finish if finish and finish.tzinfo is None else None,
+        inner_start=inner_start,
+        inner_end=max(inner_start, inner_end) if inner_start and inner_end else inner_end,
     )
     if _is_empty(found):
         raise InvalidInput(f"start must be before end: got {start} {'=' if start == end else '>'} {end}.")
     return found
+
+
+_WORDS = re.compile(r"(\d{1,6}(?:\.\d{1,3})?) ?(m|min|minute|h|hour|d|day|w|week)s?", re.IGNORECASE | re.ASCII)
+_MINUTES = {"m": 1, "h": 60, "d": 1_440, "w": 10_080}
+_SHORTEST, _LONGEST = timedelta(minutes=1), timedelta(days=3_660)
+
+
+def duration(name: str, text: str) -> timedelta:
+    """An ISO 8601 duration such as PT6H, or a number and a unit such as `2 days`. Raises InvalidInput."""
+    words = _WORDS.fullmatch(text)
+    try:
+        length = timedelta(minutes=float(words[1]) * _MINUTES[words[2][0].lower()]) if words else _iso_8601(text)
+    except (ValidationError, OverflowError):
+        length = timedelta()
+    if not _SHORTEST <= length <= _LONGEST:
+        raise InvalidInput(
+            f"{name} must be a duration from one minute to ten years, such as PT6H or P2D (ISO 8601), or 6h or 2 days."
+        )
+    return length
+
+
+def _iso_8601(text: str) -> timedelta:
+    return TypeAdapter(timedelta).validate_python(text.upper() if text[:1] in ("P", "p") else "")
 
 
 def _moment(name: str, text: str) -> datetime:

@@ -1,6 +1,6 @@
 -- Glucose metrics of one patient (:patient_id), or of a study's patients: by id, :limit of them after :after_id.
 -- Equal to the R package iglu. All in mg/dL; a mmol/L is 18 of them, the factor by which the consensus names its limits
--- in both units (Battelino 2019, doi:10.2337/dci19-0028).
+-- in both units (Battelino 2019, doi:10.2337/dci19-0028). What was entered in error or cancelled does not count.
 --
 -- total      the patients whose glucose the caller may read
 -- patients   each: patient_id, name, first_reading, last_reading, n, and, null where there are too few readings:
@@ -24,7 +24,7 @@ WITH /* include readable */, listed AS MATERIALIZED (
     JOIN core_observation AS observation USING (patient_id, code_id)
     CROSS JOIN LATERAL (SELECT date_part('epoch', observation.effective_start) AS seconds) AS time
     WHERE /* include in_window */
-    AND observation.value_unit IN ('mg/dL', 'mmol/L') AND observation.status <> 'entered-in-error'
+    AND observation.value_unit IN ('mg/dL', 'mmol/L') AND /* include statistical */
 ), levels AS MATERIALIZED (
     SELECT
         patient_id,
@@ -126,6 +126,4 @@ SELECT
         )
     ) AS body,
     ARRAY(SELECT patient_id FROM listed ORDER BY patient_id LIMIT :limit - 1) AS patient_ids
-WHERE EXISTS (SELECT FROM kinds) OR (
-    /* include visible */
-)
+WHERE EXISTS (SELECT FROM kinds) OR /* include visible */

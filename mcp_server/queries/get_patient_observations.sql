@@ -2,20 +2,7 @@
 -- may read. Each kind is read along the index (patient, code, time, id), so a deep page costs what the first one does.
 WITH /* include readable */, counted AS (
     SELECT COALESCE(sum(kind.n), 0)::bigint AS total
-    FROM kinds CROSS JOIN LATERAL (
-        SELECT count(*) AS n -- from the index alone
-        FROM core_observation AS observation
-        WHERE :start_local::timestamp IS NULL AND :end_local::timestamp IS NULL
-        AND observation.patient_id = :patient_id AND observation.code_id = kinds.code_id
-        AND observation.effective_start >= COALESCE(:start_utc::timestamptz, '-infinity')
-        AND observation.effective_start < COALESCE(:end_utc::timestamptz, 'infinity')
-        UNION ALL
-        SELECT count(*)
-        FROM core_observation AS observation
-        WHERE NOT (:start_local IS NULL AND :end_local IS NULL)
-        AND observation.patient_id = :patient_id AND observation.code_id = kinds.code_id
-        AND /* include in_window */
-    ) AS kind
+    FROM kinds CROSS JOIN LATERAL /* include how_many */ AS kind
 ), listed AS (
     SELECT reading.*, kinds.coding_code
     FROM kinds CROSS JOIN LATERAL (
@@ -75,6 +62,4 @@ SELECT
     ) AS body,
     ARRAY[:patient_id] AS patient_ids
 FROM counted
-WHERE EXISTS (SELECT FROM kinds) OR NOT EXISTS (SELECT FROM readable) AND (
-    /* include visible */
-)
+WHERE /* include known */

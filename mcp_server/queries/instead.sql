@@ -1,5 +1,5 @@
--- What the caller could have named, when what they named is not there for them: their first studies, or a patient's kinds
--- of data (NULL: not even the patient is there). Asked without the frame, after the call's audit row.
+-- What the caller could have named, when what they named is not there for them: their first studies, or the kinds of data
+-- of a patient or that a study asks for (NULL: not even those are there). Asked without the frame, after the audit row.
 SELECT
     CASE WHEN :study_id::bigint IS NOT NULL THEN (
         SELECT string_agg(study.id || ' ' || to_json(left(study.name, 60)), ', ' ORDER BY study.id)
@@ -22,5 +22,11 @@ SELECT
             WHERE access.code_id = code.id AND access.patient_id = :patient_id
             AND access.user_id = :user_id AND access.role = ANY(:may_observation_read)
             AND (access.study_id IS NULL OR :token_studies IS NULL OR access.study_id = ANY(:token_studies))
+        ) OR EXISTS (
+            SELECT FROM core_studyscoperequest AS request
+            JOIN access_study AS access USING (study_id)
+            WHERE request.code_id = code.id AND request.study_id = :study_id
+            AND access.user_id = :user_id AND access.role = ANY(:may_study_read)
+            AND (:token_studies IS NULL OR access.study_id = ANY(:token_studies))
         )
     ) END AS data_types

@@ -3,8 +3,19 @@
 from typing import Any
 
 from mcp_server.tool import Tool
-from mcp_server.tools import glucose, observations, patients, studies
+from mcp_server.tools import access, cohorts, counts, gaps, glucose, observations, patients, series, studies
 
 TOOLS: dict[str, Tool[Any]] = {
-    tool.name: tool for tool in (*studies.TOOLS, *patients.TOOLS, *observations.TOOLS, *glucose.TOOLS)
+    tool.name: tool
+    for tool in (
+        *studies.TOOLS,
+        *patients.TOOLS,
+        *counts.TOOLS,
+        *observations.TOOLS,
+        *series.TOOLS,
+        *glucose.TOOLS,
+        *gaps.TOOLS,
+        *cohorts.TOOLS,
+        *access.TOOLS,
+    )
 }

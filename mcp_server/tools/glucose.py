@@ -77,15 +77,11 @@ class GlucoseOfPatients(Page):
 
 
 async def get_glucose_metrics(arguments: GetGlucoseMetrics, ask: Ask) -> Answer:
-    within = window(arguments.start, arguments.end)
     after = position_of(arguments.cursor, tuple[Id])
     found = await ask(
         "get_glucose_metrics",
         data_type="omh:blood-glucose:4.0",
-        start_utc=within.start_utc,
-        end_utc=within.end_utc,
-        start_local=within.start_local,
-        end_local=within.end_local,
+        **window(arguments.start, arguments.end).parameters(),
         after_id=after[0] if after else 0,
         limit=PAGE + 1,
     )

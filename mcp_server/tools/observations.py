@@ -1,24 +1,13 @@
 """Observations: the rows themselves, a page at a time."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import Field
 
 from mcp_server.arguments import Cursor, DataType, End, Start, one_spelling
 from mcp_server.results import counted, page, position_of
-from mcp_server.times import TIME_ZONE, window
+from mcp_server.times import TIME_ZONE, Instant, window
 from mcp_server.tool import Answer, Arguments, Ask, Id, Output, Page, Tool
-
-
-def _utc(moment: datetime) -> datetime:
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError("beyond the years that there are") from error
-
-
-Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
 
 
 class GetPatientObservations(Arguments):
@@ -66,15 +55,11 @@ class PatientObservations(Page):
 
 
 async def get_patient_observations(arguments: GetPatientObservations, ask: Ask) -> Answer:
-    within = window(arguments.start, arguments.end)
     after = position_of(arguments.cursor, tuple[Instant, Id]) or (None, None)
     found = await ask(
         "get_patient_observations",
         data_type=one_spelling(arguments.data_type),
-        start_utc=within.start_utc,
-        end_utc=within.end_utc,
-        start_local=within.start_local,
-        end_local=within.end_local,
+        **window(arguments.start, arguments.end).parameters(),
         newest_first=arguments.order == "newest",
         after_time=after[0],
         after_id=after[1],

@@ -3,24 +3,33 @@
 --   component  the name of the part in the data point's body; NULL for a scalar
 --   unit       as it was sent; NULL for what is only counted
 --   is_first   so that an observation with several numbers is counted once
-CROSS JOIN LATERAL (
-    SELECT NULL::text AS component, observation.value_unit AS unit, observation.value_quantity AS value, true AS is_first
-    WHERE observation.value_quantity IS NOT NULL
-    UNION ALL
-    SELECT named.component, named.unit, named.value, row_number() OVER () = 1
-    FROM (VALUES (1)) AS one
-    LEFT JOIN LATERAL (
-        SELECT
-            inner_part.key AS component, inner_part.value ->> 'unit' AS unit,
-            COALESCE(inner_part.value -> 'value', inner_part.value)::float8 AS value
-        FROM jsonb_each(observation.omh_data -> 'body' #- '{effective_time_frame}') AS part
+-- A body without a schema may hold anything: what no float holds, and more parts than any schema has, are left out.
+LEFT JOIN LATERAL (
+    SELECT
+        left(measure.key, 60) AS component, left(measure.unit, 40) AS unit, measure.value::float8 AS value,
+        row_number() OVER () = 1 AS is_first
+    FROM (
+        SELECT named.key, named.value ->> 'unit' AS unit, CASE 'number'
+            WHEN jsonb_typeof(named.value) THEN named.value WHEN jsonb_typeof(named.value -> 'value')
+            THEN named.value -> 'value' END::numeric AS value
+        FROM jsonb_each(
+            CASE WHEN observation.value_quantity IS NULL AND jsonb_typeof(observation.omh_data -> 'body') = 'object'
+                THEN observation.omh_data -> 'body' END
+        ) AS part
         CROSS JOIN LATERAL jsonb_each(CASE
-            WHEN jsonb_typeof(part.value) = 'number' OR jsonb_typeof(part.value -> 'value') = 'number'
+            WHEN 'number' IN (jsonb_typeof(part.value), jsonb_typeof(part.value -> 'value'))
                 THEN jsonb_build_object(part.key, part.value)
             WHEN jsonb_typeof(part.value) = 'object' THEN part.value
-        END) AS inner_part
-        WHERE jsonb_typeof(inner_part.value) = 'number' OR jsonb_typeof(inner_part.value -> 'value') = 'number'
-        LIMIT 50 -- no schema has as many
-    ) AS named ON true
-    WHERE observation.value_quantity IS NULL
+        END) AS named
+        WHERE part.key <> 'effective_time_frame' AND named.key <> 'descriptive_statistic_denominator'
+    ) AS measure
+    WHERE measure.value = 0 OR abs(measure.value) BETWEEN 1e-300 AND 1e300
+    LIMIT 50
+) AS part ON true
+CROSS JOIN LATERAL (
+    SELECT
+        part.component,
+        CASE WHEN observation.value_quantity IS NULL THEN part.unit ELSE NULLIF(observation.value_unit, '') END AS unit,
+        COALESCE(observation.value_quantity, part.value) AS value,
+        COALESCE(part.is_first, true) AS is_first
 ) AS number

@@ -22,8 +22,6 @@ readable AS MATERIALIZED (
     ) AS kind
     JOIN core_codeableconcept AS code ON code.id = kind.code_id
 ), kinds AS MATERIALIZED (
-    SELECT * FROM readable
-    WHERE :data_type::text IS NULL OR :data_type IN (
-        lower(coding_code), split_part(lower(coding_code), ':', 2), translate(lower(text), ' _', '--')
-    )
+    SELECT * FROM readable AS code
+    WHERE :data_type::text IS NULL OR /* include names_kind */
 )

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import jsonschema
@@ -11,26 +12,33 @@ from django.utils import timezone
 from mcp_types import CallToolResult
 from oauth2_provider.models import AccessToken
 
-from core.models import AuditEvent, User
+from core.actions.clients import register_stdio_client
+from core.models import AuditEvent, Narrowing, User
 from core.oauth.claims import claims_of
 from core.policy.claims import principal_from
 from mcp_server.auth.caller import Caller
 from mcp_server.backends.direct import Direct
 from mcp_server.database import Database
 from mcp_server.tools import TOOLS
+from tests.bearer import token_of
 
 
 class Person:
     """Who asks, with one token for all calls. `answer` and `refusal` say what the test expects."""
 
-    def __init__(self, run: Callable[..., Any], database: Database, user: User) -> None:
+    def __init__(
+        self, run: Callable[..., Any], database: Database, user: User, narrowing: Narrowing | None = None
+    ) -> None:
         self.run, self.backend = run, Direct(database, self._caller)
-        token = AccessToken.objects.create(
-            user=user, token=f"token of {user.pk}", expires=timezone.now() + timedelta(hours=1), scope="mcp"
-        )
-        self.principal = principal_from(
-            {"sub": str(user.pk), "scope": "mcp", **claims_of(user)}, token_key=token.token_checksum
-        )
+        if narrowing is None:
+            token = AccessToken.objects.create(
+                user=user, token=f"token of {user.pk}", expires=timezone.now() + timedelta(hours=1), scope="mcp"
+            )
+        else:
+            register_stdio_client()
+            token = AccessToken.objects.get(token=token_of(user, scope="mcp", narrowing=narrowing))
+        claims = claims_of(user, narrowing and narrowing.pk)
+        self.principal = principal_from({"sub": str(user.pk), "scope": "mcp", **claims}, token_key=token.token_checksum)
 
     def call(self, tool: str, **arguments: Any) -> CallToolResult:
         result: CallToolResult = self.run(self.backend.call(TOOLS[tool], arguments, None))  # type: ignore[arg-type]
@@ -66,12 +74,13 @@ class Person:
 
 
 @pytest.fixture
-def as_user(mcp_database_url: str) -> Iterator[Callable[[User], Person]]:
-    """`as_user(user)` is a Person; what they ask sees what the test has written."""
+def as_user(mcp_database_url: str) -> Iterator[Callable[..., Person]]:
+    """`as_user(user)` is a Person, `as_user(user, narrowing)` one whose token is narrowed; what they ask sees what the
+    test has written."""
     with asyncio.Runner() as runner:
         database = Database(mcp_database_url, size=2, wait=5, statement_timeout=30)
         runner.run(database.__aenter__())
-        yield lambda user: Person(runner.run, database, user)
+        yield partial(Person, runner.run, database)
         runner.run(database.__aexit__(None, None, None))
 
 

@@ -26,6 +26,12 @@ def test_it_lists_and_calls_every_tool(as_user, clinic):
         "search_patients": {"name": patient.name_family},
         "get_patient_demographics": study,
         "get_patient_observations": {**one, "verbosity": "full"},
+        "get_patient_date_range": one,
+        "count_patient_observations": {**one, "by_day": True},
+        "count_study_observations": {**study, "by_patient": True, "by_day": True},
+        "summarize_patient_observations": one,
+        "get_observation_series": {**one, "data_type": "blood-pressure"},
+        "find_data_gaps": {**study, "data_type": "blood-pressure", "longer_than": "P2D"},
         "get_glucose_metrics": one,
     }
     person = as_user(clinic.practitioner)

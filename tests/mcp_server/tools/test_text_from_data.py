@@ -25,9 +25,10 @@ def test_no_sentence_carries_text_from_data_unmarked(as_user, clinic):
     patient = clinic.patient(name_given=HOSTILE, name_family=HOSTILE)
     [number] = record(patient, clinic.glucose, glucose(100, "2026-11-01T12:00:00Z", note=HOSTILE))
     source = DataSourceFactory(name=HOSTILE)
-    Observation.objects.filter(pk=number).update(data_source=source)
+    Observation.objects.filter(pk=number).update(data_source=source, value_unit=HOSTILE)
     clinic.study.data_sources.add(source)
     study, person = {"study_id": clinic.study.pk}, as_user(clinic.practitioner)
+    one, kind = {"patient_id": patient.pk}, {"data_type": "omh:blood-glucose:4.0"}
     calls = [
         ("get_study_count", {}),
         ("list_studies", {}),
@@ -35,7 +36,13 @@ def test_no_sentence_carries_text_from_data_unmarked(as_user, clinic):
         ("list_study_patients", study),
         ("search_patients", study),
         ("get_patient_demographics", study),
-        ("get_patient_observations", {"patient_id": patient.pk, "verbosity": "full"}),
+        ("get_patient_observations", one | {"verbosity": "full"}),
+        ("get_patient_date_range", one),
+        ("count_patient_observations", one),
+        ("count_study_observations", study),
+        ("summarize_patient_observations", one),
+        ("get_observation_series", one | kind),
+        ("find_data_gaps", study | kind | {"longer_than": "6h"}),
         ("get_glucose_metrics", study),
     ]
     assert {tool for tool, _ in calls} == set(TOOLS)
