@@ -186,7 +186,8 @@ class Call:
         instead = await self._database.row(asked, self._values({}, ""))
         given = self._arguments
         if instead["data_types"]:
-            there_are = f"Data types of patient {given['patient_id']}: {instead['data_types']}."
+            kind = "study" if given.get("patient_id") is None else "patient"
+            there_are = f"Data types of {kind} {given[f'{kind}_id']}: {instead['data_types']}."
             return f"{no_such('data type', given['data_type'])} {there_are}"
         named = [
             no_such(kind, given[f"{kind}_id"])
