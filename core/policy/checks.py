@@ -51,6 +51,12 @@ def check_role_grants(role: str, permission: Permission) -> None:
         raise PermissionDenied(f"Your role '{role}' does not include {permission}.")
 
 
+def check_token_includes(principal: Principal, permission: Permission) -> None:
+    """Refuse what the token leaves out, whatever its person may: an empty answer would look like there being nothing."""
+    if principal.permissions is not None and permission not in principal.permissions:
+        raise PermissionDenied(f"The token does not include {permission}.")
+
+
 def no_such(kind: str, key: object) -> str:
     """Missing and forbidden look the same: this is the one sentence for both."""
     return f"No {kind} {key} that you can see."

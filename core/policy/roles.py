@@ -90,3 +90,8 @@ def roles_for(principal: Principal, permission: Can) -> list[str]:
     if principal.permissions is not None and permission not in principal.permissions:
         return []
     return roles_granting(permission)
+
+
+def permissions_left(principal: Principal, role: Role) -> list[Can]:
+    """What a role lets one caller do: all that it includes, as far as the token leaves it."""
+    return sorted(role.permissions if principal.permissions is None else role.permissions & principal.permissions)
