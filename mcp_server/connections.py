@@ -31,6 +31,12 @@ class Connections:
         self._free: asyncio.LifoQueue[asyncpg.Connection | None] = asyncio.LifoQueue()
         for _ in range(size):
             self._free.put_nowait(None)
+        self.waits = 0
+        """How often none was free."""
+
+    @property
+    def in_use(self) -> int:
+        return self._size - self._free.qsize()
 
     async def fetchrow(self, sql: str, *arguments: Any) -> asyncpg.Record | None:
         """The statement's first row. Raises NoneFreeError, and what asyncpg raises.
@@ -81,6 +87,7 @@ class Connections:
     async def _next(self) -> asyncpg.Connection | None:
         if not self._free.empty():
             return self._free.get_nowait()
+        self.waits += 1
         async with asyncio.timeout(self._wait):
             return await self._free.get()
 

@@ -11,7 +11,7 @@ import asyncpg
 
 from core.policy.errors import Unavailable
 from mcp_server.connections import Connections, NoneFreeError
-from mcp_server.queries import Question
+from mcp_server.queries import Question, unframed
 from mcp_server.settings import Exchange
 
 _log = logging.getLogger(__name__)
@@ -83,6 +83,20 @@ class Database:
             connections, self._connections = self._connections, None
             with suppress(TimeoutError):
                 await connections.close()
+
+    @property
+    def in_use(self) -> int:
+        """Connections that a question is being asked on."""
+        return 0 if self._connections is None else self._connections.in_use
+
+    @property
+    def waits(self) -> int:
+        """How often a question had to wait for a connection."""
+        return 0 if self._connections is None else self._connections.waits
+
+    async def check(self) -> None:
+        """Raises Unavailable when the database does not answer."""
+        await self.row(unframed("alive", for_narrowed=True), {})
 
     async def row(self, question: Question, values: Mapping[str, Any]) -> asyncpg.Record:
         """The one row that a framed question gives.

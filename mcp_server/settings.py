@@ -10,6 +10,7 @@ from core.policy.mcp_tokens import is_well_formed
 from core.policy.study_endpoints import study_of
 from mcp_server.auth import issuers
 from mcp_server.auth.issuers import Issuer
+from mcp_server.process_settings import Process
 from mcp_server.urls import Origin, Url
 
 
@@ -17,7 +18,6 @@ def _words(given: Any) -> Any:
     return given.replace(",", " ").split() if isinstance(given, str) else given
 
 
-_RATE = r"^[1-9][0-9]*/(second|minute|hour|day)$"
 Words = Annotated[frozenset[str], NoDecode, BeforeValidator(_words)]
 """Separated by commas or spaces."""
 Issuers = Annotated[tuple[Issuer, ...], NoDecode, BeforeValidator(issuers.read), AfterValidator(issuers.unlike)]
@@ -54,6 +54,8 @@ class Exchange(Endpoint):
     """Seconds that a call waits for a connection before it is told that the exchange is busy."""
     statement_timeout: float = Field(10, gt=0, le=600, validation_alias="MCP_STATEMENT_TIMEOUT")
     """Seconds that one question may take."""
+    watch_interval: float = Field(5, gt=0, le=600, validation_alias="MCP_WATCH_INTERVAL")
+    """Seconds between two looks at what somebody has subscribed to."""
 
     @model_validator(mode="after")
     def _say_issuers_once(self) -> Self:
@@ -75,7 +77,7 @@ class Exchange(Endpoint):
         )
 
 
-class HttpService(Exchange):
+class HttpService(Exchange, Process):
     """What the HTTP service needs to know."""
 
     host: str = Field("127.0.0.1", validation_alias="MCP_HOST")
@@ -86,34 +88,19 @@ class HttpService(Exchange):
     sessions: bool = Field(False, validation_alias="MCP_SESSIONS")
     """Whether clients of the handshake revisions get sessions, for what the server says to them unasked."""
     sse: bool = Field(False, validation_alias="MCP_SSE")
-    """Whether clients that know nothing but HTTP+SSE (2024-11-05) are served, at /sse and /messages; they are sessions, too."""
+    """Whether clients that know nothing but HTTP+SSE (2024-11-05) are served, at /sse and /messages, in sessions."""
     session_idle: float = Field(1_800, ge=10, le=86_400, validation_alias="MCP_SESSION_IDLE")
     """Seconds that a session lasts without being used."""
     max_sessions: int = Field(10_000, ge=1, validation_alias="MCP_MAX_SESSIONS")
     max_sessions_per_person: int = Field(1_000, ge=1, validation_alias="MCP_MAX_SESSIONS_PER_PERSON")
     """One more ends the one of theirs that was not used for longest."""
-    workers: int = Field(1, ge=1, le=64, validation_alias="MCP_WORKERS")
-    """Processes that answer at the same port."""
-    redis_url: str = Field("", validation_alias="MCP_REDIS_URL", pattern="^(rediss?://.+)?$", repr=False)
-    """Where the workers of a service share what they must all know."""
-    subject_rate: str = Field("240000/minute", validation_alias="MCP_SUBJECT_RATE", pattern=_RATE)
-    token_rate: str = Field("120000/minute", validation_alias="MCP_TOKEN_RATE", pattern=_RATE)
-    """Requests of one person, and with one token, such as 600/minute."""
-    calls: int = Field(1_000, ge=1, validation_alias="MCP_CALLS")
-    calls_per_subject: int = Field(100, ge=1, validation_alias="MCP_CALLS_PER_SUBJECT")
-    """Calls that may be under way at a time, in each worker."""
-    streams: int = Field(2_000, ge=1, validation_alias="MCP_STREAMS")
-    streams_per_subject: int = Field(200, ge=1, validation_alias="MCP_STREAMS_PER_SUBJECT")
-    """Streams that may be open at a time, in each worker."""
-    connections: int = Field(5_000, ge=1, validation_alias="MCP_CONNECTIONS")
-    """Of clients, in each worker; one more is answered 503."""
-    request_timeout: float = Field(20, gt=0, le=600, validation_alias="MCP_REQUEST_TIMEOUT")
-    """Seconds that a client may take to send a request, and to take up what it is sent."""
-    drain: float = Field(0, ge=0, le=60, validation_alias="MCP_DRAIN")
-    """Seconds between saying that the service ends (/readyz) and taking no more connections."""
-    metrics_port: int | None = Field(None, ge=1, le=65535, validation_alias="MCP_METRICS_PORT")
-    metrics_host: str = Field("127.0.0.1", validation_alias="MCP_METRICS_HOST")
-    """Where Prometheus finds /metrics; nowhere without a port."""
+    state_key: SecretStr | None = Field(None, validation_alias="MCP_STATE_KEY", min_length=32)
+    """Seals what clients are given to bring back, for all workers; without it each seals for itself."""
+    client_secret: SecretStr | None = Field(None, validation_alias="MCP_CLIENT_SECRET")
+    """Shows the authorization server that this is the MCP server; without it there are no peers (docs/federation)."""
+    given_token_url: Url | None = Field(None, validation_alias="MCP_TOKEN_URL")
+    peer_seconds: float = Field(60, gt=0, le=600, validation_alias="MCP_PEER_SECONDS")
+    """How long a call of a peer's tool may take."""
 
     @model_validator(mode="after")
     def _is_wide(self) -> Self:
@@ -121,11 +108,13 @@ class HttpService(Exchange):
             raise ValueError("JHE_MCP_URL is where one study's endpoint will be: choose another path, such as /mcp")
         return self
 
-    client_secret: SecretStr | None = Field(None, validation_alias="MCP_CLIENT_SECRET")
-    """Shows the authorization server that this is the MCP server; without it there are no peers (docs/federation.md)."""
-    given_token_url: Url | None = Field(None, validation_alias="MCP_TOKEN_URL")
-    peer_seconds: float = Field(60, gt=0, le=600, validation_alias="MCP_PEER_SECONDS")
-    """How long a call of a peer's tool may take."""
+    @model_validator(mode="after")
+    def _shares_what_workers_must(self) -> Self:
+        if self.workers > 1 and (self.sessions or self.sse) and not self.redis_url:
+            raise ValueError(
+                "MCP_WORKERS above 1 with MCP_SESSIONS or MCP_SSE needs MCP_REDIS_URL: any worker may be asked"
+            )
+        return self
 
     @property
     def token_url(self) -> str:

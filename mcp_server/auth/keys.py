@@ -32,6 +32,7 @@ class Keys:
         self._keys: list[PyJWK] = []
         self._fetched_at = self._failed_at = -float("inf")
         self._fetching: asyncio.Task[None] | None = None
+        self.fetches = self.failures = 0
 
     async def get(self, kid: str) -> PyJWK:
         """Raises NotAuthenticated for a key that the issuer does not have, Unavailable when the issuer cannot say."""
@@ -49,6 +50,11 @@ class Keys:
             raise NotAuthenticated("The token is signed with a key that the issuer does not have.")
         return key
 
+    async def check(self) -> None:
+        """Raises Unavailable when there are no keys that count, and the issuer does not give any."""
+        if time.monotonic() - self._fetched_at >= _KEPT_SECONDS:
+            await asyncio.shield(self._fetch())
+
     def _kept(self, kid: str) -> PyJWK | None:
         return PyJWKClient.match_kid(self._keys, kid)
 
@@ -62,9 +68,11 @@ class Keys:
         return self._fetching
 
     async def _ask_issuer(self) -> None:
+        self.fetches += 1
         try:
             self._keys = await asyncio.to_thread(self._client.get_signing_keys, refresh=True)
         except _FAILURES as error:
+            self.failures += 1
             self._failed_at = time.monotonic()
             raise Unavailable("The issuer's keys cannot be fetched: try again in a minute.") from error
         self._fetched_at = time.monotonic()

@@ -1,5 +1,6 @@
 """JWTs become trusted claims here, and only here: `SignedClaims` comes from nowhere else."""
 
+import asyncio
 import hashlib
 import time
 from collections import OrderedDict
@@ -50,12 +51,12 @@ class IssuerVerifier:
 
     def __init__(self, issuer: Issuer, keys: Keys | None = None) -> None:
         self.issuer = issuer
-        self._keys = keys or Keys(issuer.jwks_url)
+        self.keys = keys or Keys(issuer.jwks_url)
 
     async def check(self, token: str, digest: str, resources: tuple[str, ...]) -> SignedClaims:
         """`digest` is the token's SHA-256. Raises NotAuthenticated with the reason, Unavailable without the keys."""
         header = header_of(token)
-        key = await self._keys.get(header["kid"])
+        key = await self.keys.get(header["kid"])
         if key.algorithm_name not in self.issuer.algorithms:
             raise NotAuthenticated(f"Tokens must be signed with {' or '.join(ALGORITHMS)}.")
         kind = _kind(header)
@@ -111,6 +112,8 @@ class Verifier:
         """`resource` is this server's own URL (RFC 8707)."""
         self._issuers = {verifier.issuer.issuer: verifier for verifier in issuers}
         self._resource = resource
+        self.kept = self.checked = 0
+        """Tokens that were known already, and that were not."""
         self._verified: OrderedDict[tuple[str, tuple[str, ...]], SignedClaims] = OrderedDict()
 
     @classmethod
@@ -127,7 +130,10 @@ class Verifier:
         digest = hashlib.sha256(token.encode()).hexdigest()
         asked = (digest, resources or (self._resource,))
         signed = self._verified.get(asked)
-        if signed is None:
+        if signed is not None:
+            self.kept += 1
+        else:
+            self.checked += 1
             signed = await self._issuer_of(token).check(token, *asked)
             self._remember(asked, signed)
         if signed.expires <= time.time():
@@ -140,6 +146,14 @@ class Verifier:
         if _kind(header_of(token)) not in _ID_TOKEN_TYPES:
             raise NotAuthenticated("This is not an ID token.")
         return await self.verify(token)
+
+    async def check_keys(self) -> None:
+        """Raises Unavailable when the tokens of an issuer could not be checked now."""
+        await asyncio.gather(*(issuer.keys.check() for issuer in self._issuers.values()))
+
+    @property
+    def keys(self) -> list[Keys]:
+        return [issuer.keys for issuer in self._issuers.values()]
 
     def _issuer_of(self, token: str) -> IssuerVerifier:
         """The one whose keys the token will be checked by: what it says is tried against nobody else's."""

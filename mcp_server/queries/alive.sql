@@ -1,0 +1,2 @@
+-- Does the database answer?
+SELECT true AS alive

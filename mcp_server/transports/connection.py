@@ -1,0 +1,75 @@
+"""A client's connection: uvicorn's, with bounds that uvicorn does not have."""
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+MAX_HEAD = 64 * 1024
+"""Bytes of a request that may come without its head being over."""
+
+
+class Connection(HttpToolsProtocol):
+    """Who sends a request slowly, never ends its head, or does not take up what is sent, is cut off.
+
+    uvicorn waits for all of them for ever. A call may take as long as it needs, and a stream is open as long as it is
+    taken up.
+    """
+
+    def __init__(self, *args: Any, seconds: float, **kwargs: Any) -> None:
+        """`seconds` for a request to arrive, and for what was sent to be taken up."""
+        super().__init__(*args, **kwargs)
+        self._seconds = seconds
+        self._arriving: asyncio.TimerHandle | None = None
+        self._stuck: asyncio.TimerHandle | None = None
+        self._in_head = True
+        self._received = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._arriving = self._in_time()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        _cancel(self._arriving)
+        _cancel(self._stuck)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._in_head:
+            self._received += len(data)
+            if self._received > MAX_HEAD and not self.transport.is_closing():
+                self.send_400_response(f"The head of a request has at most {MAX_HEAD} bytes.")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_head, self._received = True, 0
+        _cancel(self._arriving)
+        self._arriving = self._in_time()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        super().on_header(name, value.strip(b" \t"))  # RFC 9110 §5.5: what stands around a value is not part of it
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        _cancel(self._arriving)
+        super().on_message_complete()
+
+    def pause_writing(self) -> None:
+        self._stuck = self._in_time()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        _cancel(self._stuck)
+        super().resume_writing()
+
+    def _in_time(self) -> asyncio.TimerHandle:
+        return self.loop.call_later(self._seconds, self.transport.abort)
+
+
+def _cancel(timer: asyncio.TimerHandle | None) -> None:
+    if timer is not None:
+        timer.cancel()
