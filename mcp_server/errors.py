@@ -5,12 +5,14 @@ from pydantic import ValidationError
 
 from core.policy.errors import DomainError, InvalidInput
 
+KIND = "org.jupyterhealth/error"
+"""In `_meta` of a refusal and in `data` of an error: which of core/policy/errors.py it is, for programs."""
 INTERNAL = "The exchange failed to answer this; the failure was logged. Trying again is unlikely to help."
 
 
 def refusal(error: DomainError) -> CallToolResult:
     """An in-band tool error (MCP: `isError`), so that the model reads the sentence and can act on it."""
-    return said(str(error))
+    return CallToolResult(content=[TextContent(text=str(error))], is_error=True, _meta={KIND: type(error).__name__})
 
 
 def said(sentence: str) -> CallToolResult:

@@ -1,25 +1,38 @@
 """Answers from the database: who asks, what about, the question in its frame, one audit row."""
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from functools import lru_cache
 from typing import Any
 
 import anyio
 import asyncpg
 from mcp.server.context import ServerRequestContext
-from mcp_types import CallToolResult
+from mcp.shared.subscriptions import ServerEvent
+from mcp_types import CallToolResult, CompleteRequestParams, SubscriptionFilter
 from pydantic_core import from_json, to_json
 
 from core.policy.checks import check_claim_reaches_study, check_token_names_study, no_such
-from core.policy.errors import DomainError, InsufficientScope, NotAuthenticated, NotVisible, Unavailable
+from core.policy.errors import (
+    DomainError,
+    InsufficientScope,
+    InvalidInput,
+    NotAuthenticated,
+    NotVisible,
+    Unavailable,
+)
 from core.policy.permissions import Permission
 from core.policy.principal import Principal, UserType
 from core.policy.roles import roles_for
 from mcp_server import errors, results
 from mcp_server.auth.caller import Caller, FindCaller, Refuse, in_band
 from mcp_server.auth.scopes import SCOPE
+from mcp_server.backends import Watching
+from mcp_server.backends.choosing import choose, chosen_before
+from mcp_server.backends.watches import WATCH, Marks, Room, Watch, Watched, events, honored, watched_for
 from mcp_server.database import Database, TookTooLong
+from mcp_server.features import progress
+from mcp_server.features.asking import NOBODY, Client, calling
 from mcp_server.queries import question, unframed
 from mcp_server.tool import Answer, Tool
 
@@ -33,29 +46,27 @@ def _roles(permissions: frozenset[Permission] | None) -> Mapping[str, list[str]]
     return {name: roles_for(narrowed, permission) for permission, name in _MAY.items()}
 
 
-_ENDED = "This login no longer stands: it has expired or was revoked. Log in again."
+ENDED = "This login no longer stands: it has expired or was revoked. Log in again."
 
 
 class Direct:
     """The backend of a server that has the database."""
 
-    def __init__(self, database: Database, find_caller: FindCaller, refuse: Refuse = in_band) -> None:
+    def __init__(
+        self, database: Database, find_caller: FindCaller, refuse: Refuse = in_band, *, watch_interval: float = 5
+    ) -> None:
+        """`watch_interval` in seconds: how often what is subscribed to is looked at."""
         self._database = database
         self._find_caller = find_caller
         self._refuse = refuse
+        self._watch_interval = watch_interval
+        self._room = Room()
 
     async def admit(self, context: ServerRequestContext[Any]) -> None:
         caller = await self._find_caller(context)
-        principal = caller.principal
-        stands = unframed("stands", for_narrowed=True)
-        values = {
-            "token_key": principal.token_key,
-            "token_caller_id": caller.token_caller_id,
-            "person_id": principal.user_id,
-        }
         try:
-            if not (await self._database.row(stands, values))["stands"]:
-                raise NotAuthenticated(_ENDED)
+            if not await self.stands(caller):
+                raise NotAuthenticated(ENDED)
         except (NotAuthenticated, Unavailable) as error:
             self._refuse(context, caller, error)
             raise
@@ -66,7 +77,7 @@ class Direct:
         try:
             caller = await self._find_caller(context)
             try:
-                return await self._answered(caller, tool, arguments)
+                return await self._told(caller, tool, arguments, context)
             except TookTooLong:
                 raise
             except Unavailable as error:
@@ -77,19 +88,99 @@ class Direct:
                 renewed = await self._find_caller(context)
                 if renewed.principal.token_key == caller.principal.token_key:
                     raise
-                return await self._answered(renewed, tool, arguments)
+                return await self._answered(renewed, tool, arguments, context)
         except DomainError as error:
             return errors.refusal(error)
 
-    async def _answered(self, caller: Caller, tool: Tool[Any], arguments: Mapping[str, Any] | None) -> CallToolResult:
-        return results.answered(await Call(self._database, caller, tool).answer(arguments))
+    async def complete(
+        self,
+        completion: Tool[Any],
+        arguments: Mapping[str, Any],
+        _: CompleteRequestParams,
+        context: ServerRequestContext[Any],
+    ) -> CallToolResult:
+        return await self.call(completion, arguments, context)
+
+    @asynccontextmanager
+    async def watch(self, wanted: SubscriptionFilter, context: ServerRequestContext[Any]) -> AsyncIterator[Watching]:
+        caller = await self._find_caller(context)
+        with self._room.place(caller.principal.user_id):
+            watch = Watch(self.look)
+            try:
+                seen = await watch.see(caller, watched_for(wanted))
+            except (NotAuthenticated, Unavailable) as error:
+                self._refuse(context, caller, error)
+                raise
+            watch.forget_unseen()
+            yield Watching(honored(wanted, seen), self._changes(watch, wanted, context))
+
+    async def _changes(
+        self, watch: Watch, wanted: SubscriptionFilter, context: ServerRequestContext[Any]
+    ) -> AsyncIterator[ServerEvent]:
+        while True:
+            await anyio.sleep(self._watch_interval)
+            try:
+                caller = await self._find_caller(context)
+                changed = await watch.changed(caller)
+            except NotAuthenticated as error:
+                self._refuse(context, caller, error)
+                renewed = await self._find_caller(context)
+                if renewed.principal.token_key == caller.principal.token_key:
+                    return
+            except Unavailable:
+                continue  # a restart of the database: nothing is missed, only told later
+            else:
+                for event in events(wanted, changed):
+                    yield event
+
+    async def look(self, caller: Caller, watched: Watched, *, tells: bool) -> Marks:
+        """As `watches.Look` says. Raises a DomainError."""
+        call = Call(self._database, caller, WATCH)
+        if not tells:
+            return watched.by_uri(await call.glance("glance", watched.parameters()))
+        try:
+            return (await call.answer(dict(watched))).body
+        except NotVisible:
+            return {}
+
+    async def _told(
+        self, caller: Caller, tool: Tool[Any], arguments: Mapping[str, Any] | None, context: ServerRequestContext[Any]
+    ) -> CallToolResult:
+        """With progress, for a token that stands: nothing may be sent before it is known whether the answer is 401."""
+        if not progress.is_wanted(context) or not await self.stands(caller):
+            return await self._answered(caller, tool, arguments, context)
+        async with progress.told(context):
+            return await self._answered(caller, tool, arguments, context)
+
+    async def _answered(
+        self, caller: Caller, tool: Tool[Any], arguments: Mapping[str, Any] | None, context: ServerRequestContext[Any]
+    ) -> CallToolResult:
+        client = calling(context)
+        given = {**(arguments or {}), **chosen_before(client, tool)}
+        try:
+            return results.answered(await Call(self._database, caller, tool, client).answer(given))
+        except (InvalidInput, NotVisible):
+            chosen = await choose(Call(self._database, caller, tool, client), tool, given)
+            if not chosen:
+                raise
+        return results.answered(await Call(self._database, caller, tool, client).answer({**given, **chosen}))
+
+    async def stands(self, caller: Caller) -> bool:
+        principal = caller.principal
+        values = {
+            "token_key": principal.token_key,
+            "token_caller_id": caller.token_caller_id,
+            "person_id": principal.user_id,
+        }
+        return bool((await self._database.row(unframed("stands", for_narrowed=True), values))["stands"])
 
 
 class Call:
     """One call of one tool. It leaves one audit row, however it ends, unless the database cannot be reached at all."""
 
-    def __init__(self, database: Database, caller: Caller, tool: Tool[Any]) -> None:
+    def __init__(self, database: Database, caller: Caller, tool: Tool[Any], client: Client = NOBODY) -> None:
         self.caller = caller
+        self.client = client
         self._database = database
         self._tool = tool
         self._is_narrowed = caller.principal.narrowing_id is not None
@@ -126,6 +217,15 @@ class Call:
         body: dict[str, Any] = from_json(row["body"])
         return body
 
+    async def glance(self, name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """What `<name>.sql` says without the frame, which nobody is told and so nothing records; {} for nothing."""
+        asked = unframed(name, for_narrowed=self._is_narrowed)
+        row = await self._database.row(asked, self._values(parameters, ""))
+        if not row["stands"]:
+            raise NotAuthenticated(ENDED)
+        body: dict[str, Any] = from_json(row["body"] or "{}")
+        return body
+
     def _refuse_by_token(self) -> None:
         """What the token was not given for. Nothing is looked up, so that nothing shows by it."""
         if self._tool.scope not in self.caller.principal.scopes:
@@ -153,7 +253,7 @@ class Call:
         row = await self._database.row(asked, self._values(parameters, without_body))
         self._recorded = True
         if not row["stands"]:
-            raise NotAuthenticated(_ENDED)
+            raise NotAuthenticated(ENDED)
         return row
 
     def _values(self, parameters: Mapping[str, Any], without_body: str) -> dict[str, Any]:

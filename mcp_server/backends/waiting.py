@@ -1,21 +1,22 @@
 """Tells a host, while a call waits for the person to log in, what the call is waiting for."""
 
 from collections.abc import Mapping
-from contextlib import suppress
-from itertools import count
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any
 from uuid import uuid4
 
 import anyio
 from mcp import MCPError
 from mcp.server.context import ServerRequestContext
-from mcp_types import CallToolResult
+from mcp_types import CallToolResult, CompleteRequestParams, SubscriptionFilter
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from mcp_server.auth.browser import has_display
 from mcp_server.auth.login import Login
 from mcp_server.auth.prompt import Prompt
-from mcp_server.backends import Backend
+from mcp_server.backends import Backend, Watching
+from mcp_server.features import progress
+from mcp_server.features.alongside import alongside
 from mcp_server.tool import Tool
 
 _EVERY_SECONDS = 1
@@ -36,20 +37,31 @@ class Waiting:
     async def call(
         self, tool: Tool[Any], arguments: Mapping[str, Any] | None, context: ServerRequestContext[Any]
     ) -> CallToolResult:
-        async with anyio.create_task_group() as group:
-            group.start_soon(self._tell, context)
-            answer = await self._backend.call(tool, arguments, context)
-            group.cancel_scope.cancel()
-        return answer
+        async with alongside(self._tell(context)):
+            return await self._backend.call(tool, arguments, context)
+
+    async def complete(
+        self,
+        completion: Tool[Any],
+        arguments: Mapping[str, Any],
+        params: CompleteRequestParams,
+        context: ServerRequestContext[Any],
+    ) -> CallToolResult:
+        return await self._backend.complete(completion, arguments, params, context)
+
+    def watch(
+        self, wanted: SubscriptionFilter, context: ServerRequestContext[Any]
+    ) -> AbstractAsyncContextManager[Watching]:
+        return self._backend.watch(wanted, context)
 
     async def _tell(self, context: ServerRequestContext[Any]) -> None:
         shown: Prompt | None = None
-        for seconds in count(1):
+        while True:
             await anyio.sleep(_EVERY_SECONDS)
             prompt = self._login.prompt
             if prompt is None:
                 continue
-            await context.session.report_progress(seconds, message=f"Waiting for you. {prompt.sentence}")
+            await progress.tell(context, f"Waiting for you. {prompt.sentence}")
             if prompt is not shown and not has_display() and _shows_urls(context):
                 shown = prompt
                 await self._elicit(context, prompt)
