@@ -68,6 +68,12 @@ class Client:
         state = self._params.get("requestState")
         return state if self.is_modern and isinstance(state, str) else None
 
+    @property
+    def brought(self) -> dict[str, Any] | None:
+        """Its replies to what it was asked one round before, as it sent them."""
+        given = self._params.get("inputResponses")
+        return given if self.is_modern and isinstance(given, dict) else None
+
     def offers(self, request: InputRequest) -> bool:
         offered = self.capabilities
         if isinstance(request, ElicitRequest):
@@ -91,11 +97,11 @@ class Client:
     def _brought(self, requests: dict[str, InputRequest], state: str | None) -> dict[str, Reply]:
         if self._context is None or self._context.method not in INPUT_REQUIRED_METHODS:
             return {}
-        given = self._params.get("inputResponses")
+        given = self.brought or {}
         replies: dict[str, Reply] = {}
         for key, request in requests.items():
             with suppress(ValidationError):
-                replies[key] = _REPLIES[request.method].model_validate((given or {}).get(key), by_name=False)
+                replies[key] = _REPLIES[request.method].model_validate(given.get(key), by_name=False)
         if requests.keys() - replies.keys():
             raise InputRequired(requests, state)
         return replies
@@ -128,8 +134,8 @@ class Client:
 
     def chosen(self) -> tuple[str, str] | None:
         """The key and the value that the person picked one round before, if this is a second round and they did."""
-        key, given = self.state, self._params.get("inputResponses")
-        if key is None or not isinstance(given, Mapping):
+        key, given = self.state, self.brought
+        if key is None or given is None:
             return None
         with suppress(ValidationError):
             value = _accepted(ElicitResult.model_validate(given.get(key), by_name=False), key)

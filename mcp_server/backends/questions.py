@@ -1,0 +1,52 @@
+"""What an exchange elsewhere wants to know in the middle of a call is asked of the host at this end."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from mcp_types import CallToolRequestParams, CallToolResult, ClientCapabilities, InputRequiredResult
+from pydantic import TypeAdapter
+
+from mcp_server import errors
+from mcp_server.features.asking import Client
+
+ANSWER: TypeAdapter[CallToolResult | InputRequiredResult] = TypeAdapter(CallToolResult | InputRequiredResult)
+
+_MAX_ROUNDS = 10
+_TOO_MANY = "The exchange kept asking back: name what the question is about."
+
+Send = Callable[[CallToolRequestParams, ClientCapabilities], Awaitable[CallToolResult | InputRequiredResult]]
+"""Puts the call to the exchange, for a host that can do so much."""
+
+
+async def answered(params: CallToolRequestParams, host: Client, send: Send) -> CallToolResult:
+    """Raises InputRequired for a host of 2026-07-28, which brings its replies with what the exchange has sealed."""
+    offered = host.capabilities
+    asked = params.model_copy(update={"input_responses": host.brought, "request_state": host.state})
+    for _ in range(_MAX_ROUNDS):
+        result = await send(asked, offered)
+        if isinstance(result, CallToolResult):
+            return result
+        requests = result.input_requests or {}
+        replies = await host.ask(requests, result.request_state)
+        if requests.keys() - replies.keys():  # nobody came to answer: as if nobody could be asked
+            offered, asked = ClientCapabilities(), params
+        else:
+            asked = params.model_copy(update={"input_responses": replies, "request_state": result.request_state})
+    return errors.said(_TOO_MANY)
+
+
+def callbacks(offered: ClientCapabilities) -> dict[str, Any]:
+    """The options of the SDK's client that tell the exchange what the host offers.
+
+    They are never called: in 2026-07-28 a server asks by its answer.
+    """
+    options = {
+        "elicitation_callback": offered.elicitation,
+        "sampling_callback": offered.sampling,
+        "list_roots_callback": offered.roots,
+    }
+    return {name: _never for name, offer in options.items() if offer is not None}
+
+
+async def _never(*_: Any) -> Any:
+    raise NotImplementedError
