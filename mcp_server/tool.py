@@ -11,6 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from mcp_server import errors
 from mcp_server.auth.caller import Caller
 from mcp_server.auth.scopes import SCOPE
+from mcp_server.features.asking import Client
 
 Id = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
 """An id of the exchange, as a JSON integer."""
@@ -60,6 +61,10 @@ class Ask(Protocol):
     @property
     def caller(self) -> Caller:
         """Who asks."""
+
+    @property
+    def client(self) -> Client:
+        """What they ask with, and what that can be asked."""
 
     async def __call__(self, question: str, /, **parameters: Any) -> dict[str, Any]:
         """The body that `queries/<question>.sql` gives. The tool's arguments are bound by name, then `parameters`.

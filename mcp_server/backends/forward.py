@@ -1,30 +1,49 @@
 """Answers from an exchange elsewhere, over its MCP endpoint: no database access on a person's own machine."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import httpx2
 from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
+from mcp.client.subscriptions import SubscriptionLost
 from mcp.server.context import ServerRequestContext
+from mcp.shared.dispatcher import ProgressFnT
 from mcp_types import (
+    INTERNAL_ERROR,
     CallToolRequest,
     CallToolRequestParams,
     CallToolResult,
+    ClientCapabilities,
+    CompleteRequest,
+    CompleteRequestParams,
+    CompleteResult,
     ErrorData,
+    InputRequiredResult,
     JSONRPCError,
+    Request,
+    SubscriptionFilter,
 )
 from mcp_types.version import LATEST_MODERN_VERSION
+from pydantic import BaseModel, TypeAdapter
 
 from core.policy.errors import DomainError, InvalidInput, Unavailable
 from mcp_server import errors
 from mcp_server.auth.discovery import only_encrypted
 from mcp_server.auth.login import AccessTokens
+from mcp_server.backends import Watching, questions
+from mcp_server.backends.listening import listening
+from mcp_server.features import progress as told
+from mcp_server.features.asking import calling
 from mcp_server.tool import Tool
+
+ResultT = TypeVar("ResultT", bound=BaseModel)
 
 _IN_WORDS = -32050
 """Marks an error that the gateway put into words for the person (JSON-RPC 2.0 §5.1 leaves -32000 to -32099 to us)."""
+_NO_SUBSCRIPTIONS = "The exchange takes no subscriptions now: try again in a minute."
 _TIMEOUT = httpx2.Timeout(15, read=120)
 
 
@@ -52,20 +71,74 @@ class Forward:
         self,
         tool: Tool[Any],
         arguments: Mapping[str, Any] | None,
-        context: ServerRequestContext[Any],  # noqa: ARG002
+        context: ServerRequestContext[Any],
     ) -> CallToolResult:
         params = CallToolRequestParams(name=tool.name, arguments=dict(arguments or {}))
-        endpoint = Client(
-            streamable_http_client(self._mcp_url, http_client=self._http), mode=LATEST_MODERN_VERSION, cache=None
-        )
-        async with endpoint as client:
+
+        async def tell(progress: float, total: float | None, message: str | None) -> None:  # noqa: ARG001
+            await told.tell(context, message or "")
+
+        async def send(
+            asked: CallToolRequestParams, offered: ClientCapabilities
+        ) -> CallToolResult | InputRequiredResult:
+            on_progress = tell if told.is_wanted(context) else None
+            return await self._sent(CallToolRequest(params=asked), questions.ANSWER, offered, on_progress)
+
+        try:
+            return await questions.answered(params, calling(context), send)
+        except MCPError as error:
+            if error.error.code == _IN_WORDS:
+                return errors.said(error.error.message)
+            raise
+
+    async def complete(
+        self,
+        completion: Tool[Any],  # noqa: ARG002
+        arguments: Mapping[str, Any],  # noqa: ARG002
+        params: CompleteRequestParams,
+        context: ServerRequestContext[Any],  # noqa: ARG002
+    ) -> CallToolResult:
+        asked = CompleteRequestParams(ref=params.ref, argument=params.argument, context=params.context)
+        found = (await self._sent(CompleteRequest(params=asked), CompleteResult)).completion
+        total = len(found.values) if found.total is None else found.total
+        return CallToolResult(content=[], structured_content={"values": found.values, "total": total})
+
+    @asynccontextmanager
+    async def watch(
+        self,
+        wanted: SubscriptionFilter,
+        context: ServerRequestContext[Any],  # noqa: ARG002
+    ) -> AsyncIterator[Watching]:
+        refused: MCPError | None = None
+        async with self._endpoint() as client:
             try:
-                return await client.session.send_request(CallToolRequest(params=params), CallToolResult)
+                async with listening(client, wanted) as watching:
+                    yield watching
             except MCPError as error:
-                if error.error.code == _IN_WORDS:
-                    return errors.said(error.error.message)
+                refused = error
+            except SubscriptionLost:
+                refused = MCPError(code=INTERNAL_ERROR, message=_NO_SUBSCRIPTIONS)
+        if refused is not None:
+            raise refused
+
+    async def _sent(
+        self,
+        request: Request[Any, Any],
+        result: type[ResultT] | TypeAdapter[ResultT],
+        offered: ClientCapabilities | None = None,
+        on_progress: ProgressFnT | None = None,
+    ) -> ResultT:
+        """With what the host offers, where that may be asked for."""
+        async with self._endpoint(**questions.callbacks(offered or ClientCapabilities())) as client:
+            try:
+                return await client.session.send_request(request, result, progress_callback=on_progress)
+            except MCPError as error:
                 refused = error
         raise refused
+
+    def _endpoint(self, **options: Any) -> Client:
+        transport = streamable_http_client(self._mcp_url, http_client=self._http)
+        return Client(transport, mode=LATEST_MODERN_VERSION, cache=None, **options)
 
 
 class _Gateway(httpx2.AsyncBaseTransport):
