@@ -164,6 +164,14 @@ class Sessions:
         """The client has answered a question that was asked here or on another worker."""
         await self._tell_unless_here({"answered": [session.id, message]})
 
+    def _stop(self, session_id: str) -> None:
+        """What this worker does for a session."""
+        for running_in, cancel in [(key[0], cancel) for key, cancel in self._running.items()]:
+            if running_in == session_id:
+                cancel()
+        self._questions.end(session_id)
+        self.streams.end(f"{session_id}/")
+
     async def _tell(self, message: Message) -> None:
         self._hear(message)
         await self._store.tell(message)
@@ -187,8 +195,7 @@ class Sessions:
             case {"answered": [session_id, answer]}:
                 return self._questions.answered(session_id, answer)
             case {"ended": session_id}:
-                self.streams.end(f"{session_id}/")
-                self._questions.end(session_id)
+                self._stop(session_id)
             case _:
                 self.streams.news_of_any()
         return False

@@ -24,11 +24,13 @@ async def send_events(
     receive: Receive,
     send: Send,
     *,
+    first: ServerSentEvent | None = None,
     drains: bool,
 ) -> None:
-    """`name` of the stream begins the ids of its events; without it there are none. `drains`: it ends by itself."""
+    """`name` of the stream begins the ids of its events; without it there are none. `drains`: it ends by itself.
+    Ahead of them goes what is `first`."""
     response = EventSourceResponse(
-        _shown(events, name),
+        _shown(events, name, first),
         headers={"Cache-Control": "no-cache, no-transform"},
         send_timeout=_SEND_SECONDS,
         shutdown_grace_period=_DRAIN_SECONDS if drains else 0,
@@ -39,8 +41,12 @@ async def send_events(
         return
 
 
-async def _shown(events: AsyncGenerator[Event, None], name: str) -> AsyncIterator[ServerSentEvent]:
+async def _shown(
+    events: AsyncGenerator[Event, None], name: str, first: ServerSentEvent | None
+) -> AsyncIterator[ServerSentEvent]:
     async with aclosing(events):
+        if first is not None:
+            yield first
         async for event in events:
             event_id = f"{name}.{event.position}" if name else None
             if event.data:

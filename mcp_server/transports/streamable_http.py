@@ -31,18 +31,18 @@ class StreamableHttp:
     ) -> None:
         """Without `sessions` every request stands alone. `stands` is asked for the callers of open streams."""
         kept = sessions or Sessions(Memory(Limits(0, 0, 0)))
-        self._kernel = Kernel(server)
+        self.kernel = Kernel(server)
         self._sessions = sessions
-        self._modern = Modern(self._kernel, security(settings), stands)
-        self._handshake = Handshake(self._kernel, security(settings), kept, stands, keeps=sessions is not None)
+        self._modern = Modern(self.kernel, security(settings), stands)
+        self._handshake = Handshake(self.kernel, security(settings), kept, stands, keeps=sessions is not None)
         self._app = RequestBodyLimitMiddleware(self._by_revision, MAX_READ)
 
     @asynccontextmanager
     async def run(self) -> AsyncIterator[None]:
         """Requests are served while this is entered; once only."""
         async with AsyncExitStack() as stack:
-            server = self._kernel.server
-            self._kernel.lifespan_state = await stack.enter_async_context(server.lifespan(server))
+            server = self.kernel.server
+            self.kernel.lifespan_state = await stack.enter_async_context(server.lifespan(server))
             if self._sessions is not None:
                 await stack.enter_async_context(self._sessions.run())
             yield
