@@ -26,7 +26,9 @@ SCOPES = {
         "Make clients of your own, or give them new secrets, which act on your behalf without a login: also after you "
         "have disconnected this application"
     ),
-    "mcp": "Let an AI assistant read, on your behalf, the studies and health data that you may see, and who looked at them",
+    "mcp": (
+        "Let an AI assistant read, on your behalf, the studies and health data that you may see, and who looked at them"
+    ),
 }
 """What a client may ask for, each in the words of the consent page; core/oauth/scopes.py adds what names one type."""
 

@@ -52,7 +52,7 @@ def check_role_grants(role: str, permission: Permission) -> None:
 
 
 def check_token_includes(principal: Principal, permission: Permission) -> None:
-    """Refuse what the token leaves out, whatever its person may: an empty answer would look like there being nothing."""
+    """Refuse what the token leaves out, where an empty answer would look as if there were nothing."""
     if principal.permissions is not None and permission not in principal.permissions:
         raise PermissionDenied(f"The token does not include {permission}.")
 

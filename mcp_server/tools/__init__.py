@@ -3,7 +3,19 @@
 from typing import Any
 
 from mcp_server.tool import Tool
-from mcp_server.tools import access, cohorts, counts, gaps, glucose, observations, patients, series, studies
+from mcp_server.tools import (
+    access,
+    capabilities,
+    cohorts,
+    counts,
+    gaps,
+    glucose,
+    observations,
+    patients,
+    schemas,
+    series,
+    studies,
+)
 
 TOOLS: dict[str, Tool[Any]] = {
     tool.name: tool
@@ -17,5 +29,7 @@ TOOLS: dict[str, Tool[Any]] = {
         *gaps.TOOLS,
         *cohorts.TOOLS,
         *access.TOOLS,
+        *schemas.TOOLS,
+        *capabilities.TOOLS,
     )
 }

@@ -157,8 +157,8 @@ TOOLS = (
         name="summarize_study_cohort",
         title="Summarize a cohort",
         description=(
-            "One kind of data over all patients of a study who consented to it: the distribution of the readings and of "
-            "the patients' means, per component and unit; who lies far out; adherence (days with data); and, with "
+            "One kind of data over all patients of a study who consented to it: the distribution of readings and of "
+            "patients' means, per component and unit; who lies far out; adherence (days with data); and, with "
             "group_by, how groups of patients compare. The answer is as small for a thousand patients as for ten."
         ),
         arguments=SummarizeStudyCohort,

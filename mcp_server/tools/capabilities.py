@@ -1,0 +1,124 @@
+"""Capabilities: what this server offers, as the code has it."""
+
+from itertools import groupby
+from typing import Annotated, Any
+
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
+from pydantic import Field
+
+from mcp_server import __version__
+from mcp_server.apps import APPS
+from mcp_server.auth.scopes import SCOPE
+from mcp_server.prompts import PROMPTS
+from mcp_server.resources import offered
+from mcp_server.results import MAX_CHARACTERS
+from mcp_server.times import TIME_ZONE
+from mcp_server.tool import Answer, Arguments, Ask, Output, Tool
+from mcp_server.tools.observations import GetPatientObservations
+from mcp_server.tools.series import POINTS
+
+DATA_TYPES = 100
+"""Kinds of data in one answer."""
+
+TRANSPORTS = ("stdio", "streamable-http", "http+sse")
+"""Those that there are; whoever runs a server says which of them it serves."""
+
+
+class GetServerCapabilities(Arguments):
+    pass
+
+
+class Named(Output):
+    name: str
+    title: str
+
+
+class Subject(Output):
+    subject: str
+    tools: list[Named]
+
+
+class NamedUri(Output):
+    uri: Annotated[str, Field(description="With a place for each variable (RFC 6570).")]
+    title: str
+
+
+class DataTypeName(Output):
+    data_type: str
+    name: str
+
+
+class Limits(Output):
+    answer_characters: Annotated[int, Field(description="JSON of one answer; what is left out is said.")]
+    observations_per_page: int
+    points_per_series: int
+
+
+class ServerCapabilities(Output):
+    version: str
+    protocol_revisions: Annotated[list[str], Field(description="Of MCP, the newest first.")]
+    transports: Annotated[list[str], Field(description="That this version has; not each is served everywhere.")]
+    scope: Annotated[str, Field(description="What a token must have been granted.")]
+    subjects: Annotated[list[Subject], Field(description="The tools. All of them only read.")]
+    resources: list[NamedUri]
+    prompts: list[Named]
+    apps: Annotated[list[NamedUri], Field(description="Pages that hosts can show beside an answer (MCP Apps).")]
+    data_types: Annotated[list[DataTypeName], Field(description="Kinds of data that the exchange knows.")]
+    data_types_total: int
+    truncated: bool
+    limits: Limits
+    time_zone: Annotated[str, Field(description="What a date means, and in which time zone readings are told.")]
+
+
+async def get_server_capabilities(_: GetServerCapabilities, ask: Ask) -> Answer:
+    found = await ask("get_server_capabilities", limit=DATA_TYPES)
+    body = {**_offered(), **found, "truncated": len(found["data_types"]) < found["data_types_total"]}
+    tools = sum(len(subject["tools"]) for subject in body["subjects"])
+    return Answer(
+        f"Tools: {tools}, prompts: {len(body['prompts'])}, resources: {len(body['resources'])}, kinds of data: "
+        f"{body['data_types_total']}. get_my_access says what you may see of the data.",
+        body,
+    )
+
+
+def _offered() -> dict[str, Any]:
+    """What is the same for everybody."""
+    from mcp_server.tools import TOOLS  # it has this tool, too
+
+    by_subject = groupby(TOOLS.values(), key=lambda tool: tool.handler.__module__.rpartition(".")[2])
+    page = GetPatientObservations.model_json_schema()["properties"]["limit"]["maximum"]
+    return {
+        "version": __version__,
+        "protocol_revisions": sorted({*MODERN_PROTOCOL_VERSIONS, *HANDSHAKE_PROTOCOL_VERSIONS}, reverse=True),
+        "transports": list(TRANSPORTS),
+        "scope": SCOPE,
+        "subjects": [{"subject": subject, "tools": [_named(tool) for tool in tools]} for subject, tools in by_subject],
+        "resources": [{"uri": str(each.template), "title": each.title} for each in offered(TOOLS)],
+        "prompts": [_named(prompt) for prompt in PROMPTS.values()],
+        "apps": [{"uri": app.uri, "title": app.title} for app in APPS],
+        "limits": {
+            "answer_characters": MAX_CHARACTERS,
+            "observations_per_page": page,
+            "points_per_series": POINTS,
+        },
+        "time_zone": TIME_ZONE,
+    }
+
+
+def _named(each: Any) -> dict[str, str]:
+    return {"name": each.name, "title": each.title}
+
+
+TOOLS = (
+    Tool(
+        name="get_server_capabilities",
+        title="Describe this server",
+        description=(
+            "What this server offers: tools by subject, resources, prompts, protocol revisions, transports, kinds of "
+            "data, limits, and what dates mean. It reads nobody's data."
+        ),
+        arguments=GetServerCapabilities,
+        output=ServerCapabilities,
+        handler=get_server_capabilities,
+    ),
+)

@@ -1,0 +1,63 @@
+"""What get_server_capabilities says is what the server lists."""
+
+import pytest
+from mcp import Client
+from mcp_types.version import LATEST_MODERN_VERSION
+
+from mcp_server.app import build_server
+from mcp_server.tools import TOOLS
+from tests.factories import UserFactory
+from tests.mcp_server.tools.world import Clinic
+
+TOOL = "get_server_capabilities"
+
+
+@pytest.fixture
+def clinic(transactional_db):
+    return Clinic()
+
+
+def test_it_says_what_the_server_lists(as_user, clinic):
+    person = as_user(clinic.practitioner)
+    answer = person.answer(TOOL)
+
+    async def listed():
+        async with Client(build_server(person.backend)) as client:
+            return (
+                [tool.name for tool in (await client.list_tools()).tools],
+                [prompt.name for prompt in (await client.list_prompts()).prompts],
+                [str(each.uri_template) for each in (await client.list_resource_templates()).resource_templates],
+            )
+
+    tools, prompts, templates = person.run(listed())
+    assert [tool["name"] for subject in answer["subjects"] for tool in subject["tools"]] == tools
+    assert [prompt["name"] for prompt in answer["prompts"]] == prompts
+    assert [resource["uri"] for resource in answer["resources"]] == templates
+    assert len({subject["subject"] for subject in answer["subjects"]}) == len(answer["subjects"])
+    assert answer["protocol_revisions"][0] == LATEST_MODERN_VERSION
+    assert answer["protocol_revisions"][-1] == "2024-11-05"
+    assert answer["limits"]["observations_per_page"] == 500
+
+
+def test_everybody_is_told_the_kinds_of_data_and_nothing_of_anybody(as_user, clinic):
+    for user in (clinic.practitioner, UserFactory(), UserFactory(is_superuser=True)):
+        answer = as_user(user).answer(TOOL)
+        assert {"data_type": "omh:blood-glucose:4.0", "name": "Blood glucose"} in answer["data_types"]
+        assert answer["data_types_total"] == len(answer["data_types"])
+        assert "Sugar" not in str(answer)
+        assert str(clinic.study.pk) not in str(answer)
+
+
+def test_a_token_that_ended_is_told_nothing(as_user, clinic):
+    person = as_user(clinic.practitioner)
+    clinic.practitioner.is_active = False
+    clinic.practitioner.save()
+    for tool in (TOOL, "get_my_access"):
+        assert "no longer stands" in person.refusal(tool)
+    assert "no longer stands" in person.refusal("get_omh_schema", name="heart-rate")
+
+
+def test_every_tool_is_told_once_under_a_subject(as_user, clinic):
+    assert set(TOOLS) == {
+        tool["name"] for each in as_user(clinic.practitioner).answer(TOOL)["subjects"] for tool in each["tools"]
+    }
