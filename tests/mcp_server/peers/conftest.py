@@ -1,11 +1,14 @@
 """Two exchanges' neighbours, and the members of a lab that may ask one of them."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.core.cache import caches
+from django.db import connections
 from mcp import Client
 from pydantic import SecretStr
 
@@ -15,6 +18,13 @@ from mcp_server.settings import HttpService
 from tests.factories import MembershipFactory, OrganizationFactory
 from tests.mcp_server.peers.other_server import OtherServer, other_server
 from tests.mcp_server.service import asking, served, standing_token
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _let_go_of_the_database() -> Iterator[None]:
+    """What async tests ask of the ORM is asked in a thread of its own, which would keep its connection."""
+    yield
+    asyncio.run(sync_to_async(connections.close_all)())
 
 
 @pytest.fixture(scope="module")
