@@ -86,6 +86,8 @@ class Tool(Generic[ArgumentsT]):
     handler: Callable[[ArgumentsT, Ask], Awaitable[Answer]]
     scope: str = SCOPE
     """What the token must have been granted. A call without it is told to ask for it (mcp_server/auth/step_up.py)."""
+    app: str | None = None
+    """The page that shows the answer, in hosts that show any (mcp_server/apps)."""
 
     def parse(self, arguments: Mapping[str, Any] | None) -> ArgumentsT:
         """Raises InvalidInput."""
@@ -103,6 +105,7 @@ class Tool(Generic[ArgumentsT]):
             input_schema=self.arguments.model_json_schema(schema_generator=_Schema),
             output_schema=self.output.model_json_schema(schema_generator=_Schema, mode="serialization"),
             annotations=types.ToolAnnotations(read_only_hint=True, open_world_hint=False),
+            _meta=None if self.app is None else {"ui": {"resourceUri": self.app}},
         )
 
 

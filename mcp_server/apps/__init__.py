@@ -58,5 +58,3 @@ CHART = App(
 )
 
 APPS = (CHART,)
-OF_TOOLS = {"get_observation_series": CHART.uri, "get_glucose_metrics": CHART.uri}
-"""Which tool's answer a page shows."""

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from anyio import to_thread
 from pydantic import Field
 
+from mcp_server.apps import CHART
 from mcp_server.arguments import End, PatientOrStudy, Start
 from mcp_server.glucose import finished
 from mcp_server.results import counted, page, position_of
@@ -110,5 +111,6 @@ TOOLS = (
         arguments=GetGlucoseMetrics,
         output=GlucoseOfPatients,
         handler=get_glucose_metrics,
+        app=CHART.uri,
     ),
 )

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from core.policy.errors import InvalidInput
+from mcp_server.apps import CHART
 from mcp_server.arguments import DataType, End, Start, one_spelling
 from mcp_server.results import MAX_CHARACTERS, shortened
 from mcp_server.times import TIME_ZONE, window
@@ -178,5 +179,6 @@ TOOLS = (
         arguments=GetObservationSeries,
         output=ObservationSeries,
         handler=get_observation_series,
+        app=CHART.uri,
     ),
 )
