@@ -44,6 +44,11 @@ def test_an_answer_names_the_patients_that_it_tells_of(as_user, clinic, people, 
         ("find_data_gaps", {"study_id": study, "data_type": "blood-glucose", "longer_than": "6h"}, study, [willing.pk]),
         ("get_glucose_metrics", {"patient_id": willing.pk}, None, [willing.pk]),
         ("get_glucose_metrics", {"study_id": study}, study, [willing.pk]),
+        ("summarize_study_cohort", {"study_id": study, "data_type": "blood-glucose"}, study, [willing.pk]),
+        ("get_access_log", {"patient_id": silent.pk}, None, [silent.pk]),
+        ("get_my_access", {}, None, []),
+        ("get_omh_schema", {"name": "blood-glucose"}, None, []),
+        ("get_server_capabilities", {}, None, []),
     ]
     assert {tool for tool, *_ in calls} == set(TOOLS)
     for number, (tool, arguments, study_id, patients) in enumerate(calls, start=1):
@@ -76,6 +81,11 @@ def test_a_refusal_leaves_one_row_too(as_user, clinic, audit):
         ("find_data_gaps", {"study_id": foreign_study, "data_type": "blood-glucose", "longer_than": "soon"}),
         ("get_glucose_metrics", {"study_id": foreign_study}),
         ("get_glucose_metrics", {}),
+        ("summarize_study_cohort", {"study_id": foreign_study, "data_type": "blood-glucose"}),
+        ("get_access_log", {"patient_id": foreign_patient}),
+        ("get_my_access", {"of": "everybody"}),
+        ("get_omh_schema", {"name": "sugar"}),
+        ("get_server_capabilities", {"of": "everybody"}),
         ("get_study_count", {"of": "everything"}),
     ]
     for number, (tool, arguments) in enumerate(calls, start=1):

@@ -33,6 +33,11 @@ def test_it_lists_and_calls_every_tool(as_user, clinic):
         "get_observation_series": {**one, "data_type": "blood-pressure"},
         "find_data_gaps": {**study, "data_type": "blood-pressure", "longer_than": "P2D"},
         "get_glucose_metrics": one,
+        "summarize_study_cohort": {**study, "data_type": "blood-pressure", "group_by": "gender"},
+        "get_access_log": one,
+        "get_my_access": {},
+        "get_omh_schema": {"name": "blood-pressure"},
+        "get_server_capabilities": {},
     }
     person = as_user(clinic.practitioner)
 
