@@ -48,7 +48,13 @@ async def asking(http: httpx2.AsyncClient, token: str, mode: str = LATEST_MODERN
 
 
 async def called(
-    http: httpx2.AsyncClient, tool: str, arguments: dict[str, Any] | None = None, *, token: str | None, **headers: str
+    http: httpx2.AsyncClient,
+    tool: str,
+    arguments: dict[str, Any] | None = None,
+    *,
+    token: str | None,
+    url: str = tokens.RESOURCE,
+    **headers: str,
 ) -> httpx2.Response:
     """One `tools/call` of the newest revision, as it goes over the wire."""
     sent = {
@@ -61,4 +67,4 @@ async def called(
     }
     params = {"name": tool, "arguments": arguments or {}, "_meta": _META}
     body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
-    return await http.post(tokens.RESOURCE, json=body, headers=sent)
+    return await http.post(url, json=body, headers=sent)
