@@ -69,6 +69,4 @@ class Logging:
         counts = {name: body[name] for name in _COUNTS if isinstance(body.get(name), int)}
         await self.tell(context, "info", {"seconds": round(time.monotonic() - began, 3), **counts}, tool)
         if body.get("truncated"):
-            await self.tell(
-                context, "warning", "There is more than was returned: narrow the question, or page on.", tool
-            )
+            await self.tell(context, "warning", "There is more: narrow the question, or pass next_cursor.", tool)
