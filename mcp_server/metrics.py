@@ -7,6 +7,7 @@ counted in plain integers where it happens, and brought here once a second.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
+from functools import cache
 from time import perf_counter
 from typing import Any
 
@@ -38,6 +39,8 @@ class Measured:
 
     def __init__(self, known: Collection[str]) -> None:
         self._known = frozenset(known)
+        self._calls = cache(CALLS.labels)
+        self._seconds = cache(SECONDS.labels)
 
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         if ctx.method != "tools/call":
@@ -52,8 +55,8 @@ class Measured:
             outcome = "cancelled"
             raise
         finally:
-            CALLS.labels(tool, outcome).inc()
-            SECONDS.labels(tool).observe(perf_counter() - begun)
+            self._calls(tool, outcome).inc()
+            self._seconds(tool).observe(perf_counter() - begun)
         return result
 
 

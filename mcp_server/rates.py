@@ -20,6 +20,10 @@ _PARTS = 100
 _MAX_BATCHES = 20_000
 
 
+_Key = tuple[str, str]
+"""Which limit, and of whom or of which token."""
+
+
 @dataclass(slots=True)
 class _Batch:
     left: int
@@ -35,38 +39,39 @@ class Rates:
 
     def __init__(self, subject: RateLimitItem, token: RateLimitItem, shared: Storage | None = None) -> None:
         """`shared` raises StorageError when it is away."""
-        self._subject, self._token = subject, token
+        self._limits = {"subject": subject, "token": token}
         self._own = FixedWindowRateLimiter(MemoryStorage())
         self._shared = None if shared is None else FixedWindowRateLimiter(shared)
         self._away_until = 0.0
-        self._batches: OrderedDict[str, _Batch] = OrderedDict()
+        self._batches: OrderedDict[_Key, _Batch] = OrderedDict()
 
     async def seconds_to_wait(self, caller: Caller) -> float:
         """0: the request may go on."""
-        return await self._wait(self._subject, f"subject/{caller.subject}") or await self._wait(
-            self._token, f"token/{caller.principal.token_key}"
-        )
+        now = time.monotonic()
+        for key in (("subject", caller.subject), ("token", caller.principal.token_key)):
+            batch = self._batches.get(key)
+            if batch is not None and batch.left > 0 and now < batch.ends:
+                batch.left -= 1
+            elif wait := await self._take(key):
+                return wait
+        return 0
 
-    async def _wait(self, limit: RateLimitItem, key: str) -> float:
-        batch = self._batches.get(key)
-        if batch is not None and batch.left > 0 and time.monotonic() < batch.ends:
-            batch.left -= 1
-            return 0
-        size = max(1, limit.amount // _PARTS)
-        counter = self._counter()
+    async def _take(self, key: _Key) -> float:
         try:
-            return await self._counted(counter, limit, key, size)
+            return await self._counted(self._counter(), key)
         except StorageError as error:
             _log.warning("Redis does not count requests (%s): each process counts its own", type(error).__name__)
             self._away_until = time.monotonic() + _PAUSE_SECONDS
-            return await self._counted(self._own, limit, key, size)
+            return await self._counted(self._own, key)
 
     def _counter(self) -> FixedWindowRateLimiter:
         return self._own if self._shared is None or time.monotonic() < self._away_until else self._shared
 
-    async def _counted(self, counter: FixedWindowRateLimiter, limit: RateLimitItem, key: str, size: int) -> float:
-        if not await counter.hit(limit, key, cost=size):
-            reset, _ = await counter.get_window_stats(limit, key)
+    async def _counted(self, counter: FixedWindowRateLimiter, key: _Key) -> float:
+        limit = self._limits[key[0]]
+        size = max(1, limit.amount // _PARTS)
+        if not await counter.hit(limit, *key, cost=size):
+            reset, _ = await counter.get_window_stats(limit, *key)
             return max(1.0, reset - time.time())
         self._batches[key] = _Batch(size - 1, time.monotonic() + limit.get_expiry())
         self._batches.move_to_end(key)
