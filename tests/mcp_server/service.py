@@ -54,6 +54,7 @@ async def called(
     *,
     token: str | None,
     url: str = tokens.RESOURCE,
+    meta: dict[str, str] | None = None,
     **headers: str,
 ) -> httpx2.Response:
     """One `tools/call` of the newest revision, as it goes over the wire."""
@@ -65,6 +66,6 @@ async def called(
         **({} if token is None else {"Authorization": f"Bearer {token}"}),
         **headers,
     }
-    params = {"name": tool, "arguments": arguments or {}, "_meta": _META}
+    params = {"name": tool, "arguments": arguments or {}, "_meta": {**_META, **(meta or {})}}
     body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
     return await http.post(url, json=body, headers=sent)
