@@ -26,7 +26,8 @@ _META = {
 def standing_token(user: User, granted: str = "openid mcp", **claims: Any) -> str:
     """An access token that the issuer remembers, with the scope that was granted."""
     token = tokens.access_token(user.pk, **claims)
-    AccessToken.objects.create(user=user, token=token, expires=timezone.now() + timedelta(hours=1), scope=granted)
+    expires = timezone.now() + timedelta(hours=1)
+    AccessToken.objects.create(user=user, token=token, expires=expires, scope=granted, resource=[tokens.RESOURCE])
     return token
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.cache import caches
 from django.core.management import call_command
 from django.http import HttpResponse
@@ -62,12 +63,17 @@ def peer(north: OtherServer, lab: Organization) -> Peer:
     return opened(north, "north", lab, method=Peer.Method.LOGIN)
 
 
+def own_token(user: User, **fields: Any) -> str:
+    """As MCP clients have one."""
+    return token_of(user, **{"scope": "mcp", "resource": [settings.MCP_URL], **fields})
+
+
 def ask(user: User, secret: str, peer: Peer, /, **changes: Any) -> HttpResponse:
     request = {
         "grant_type": TOKEN_EXCHANGE,
         "client_id": MCP_SERVER_CLIENT_ID,
         "client_secret": secret,
-        "subject_token": token_of(user, scope="mcp"),
+        "subject_token": own_token(user),
         "subject_token_type": ACCESS_TOKEN,
         "resource": peer.url,
         **changes,
@@ -173,14 +179,14 @@ def test_a_token_that_does_not_stand_or_is_not_for_mcp_opens_no_peer(ann: User, 
     logged_in(ann, peer)
     _, mcp_token = create_token(actor=None, door="command", user=ann)
     past = timezone.now() - timedelta(seconds=1)
-    for token in ("", "made up", token_of(ann, scope="openid user/*.cruds"), token_of(ann, scope="mcp", expires=past)):
+    for token in ("", "made up", own_token(ann, scope="openid user/*.cruds"), own_token(ann, expires=past)):
         assert error(ask(ann, secret, peer, subject_token=token)) == "invalid_request"
-    elsewhere = token_of(ann, scope="mcp", resource=["http://localhost:8001/studies/30001/mcp"])
-    assert error(ask(ann, secret, peer, subject_token=elsewhere)) == "invalid_request"
-    assert error(ask(ann, secret, peer, subject_token=mcp_token)) == "invalid_target"
+    for resource in ([], [settings.BASE_URL], ["http://localhost:8001/studies/30001/mcp"]):
+        assert error(ask(ann, secret, peer, subject_token=own_token(ann, resource=resource))) == "invalid_request"
+    assert error(ask(ann, secret, peer, subject_token=mcp_token)) == "invalid_request"
     id_token = flow.tokens(ann, scope="openid mcp")["id_token"]
     assert error(ask(ann, secret, peer, subject_token=id_token)) == "invalid_request"
-    token = token_of(ann, scope="mcp")
+    token = own_token(ann)
     ann.is_active = False
     ann.save()
     assert error(ask(ann, secret, peer, subject_token=token)) == "invalid_request"

@@ -8,7 +8,6 @@ import json
 from http import HTTPStatus
 
 from django.conf import settings
-from oauth2_provider.models import AccessToken
 from oauthlib.common import Request
 from oauthlib.oauth2.rfc6749.errors import CustomOAuth2Error, InvalidRequestError
 
@@ -54,11 +53,7 @@ def peer_token(request: Request) -> str:
 
 def _principal(subject_token: str, source: str) -> Principal:
     found = find_token(subject_token)
-    if (
-        found is None
-        or _SCOPE not in found.scope.split()
-        or not AccessToken(resource=json.loads(found.resource)).allows_audience(settings.MCP_URL)
-    ):
+    if found is None or _SCOPE not in found.scope.split() or settings.MCP_URL not in json.loads(found.resource):
         raise InvalidRequestError(description="The subject_token does not stand, or is not for the MCP server.")
     return found.principal(source)
 
