@@ -18,8 +18,8 @@ WITH /* include readable */, counted AS MATERIALIZED (
 ), days AS MATERIALIZED (
     SELECT (/* include local_time */)::date AS day, count(*) AS n
     FROM kinds
-    JOIN core_observation AS observation USING (patient_id, code_id)
-    WHERE :by_day::boolean AND /* include in_window */
+    /* include observations */
+    WHERE :by_day::boolean
     GROUP BY day
 )
 SELECT

@@ -35,17 +35,17 @@ WITH /* include readable */, kept AS MATERIALIZED (
     WHERE (place, patient_id) > (COALESCE(:after_time::timestamptz, '-infinity'), :after_id::bigint)
     ORDER BY place, patient_id LIMIT :limit
 ), sent AS (
-    SELECT kept.patient_id, observation.effective_start AS start, observation.effective_start AS until
-    FROM kept
-    JOIN core_observation AS observation USING (patient_id, code_id) -- instants, from the index alone
-    WHERE NOT kept.lasts AND kept.patient_id IN (SELECT patient_id FROM listed)
+    SELECT kinds.patient_id, observation.effective_start AS start, observation.effective_start AS until
+    FROM kept AS kinds
+    /* include all_observations */ -- instants, from the index alone
+    WHERE NOT kinds.lasts AND kinds.patient_id IN (SELECT patient_id FROM listed)
     UNION ALL
     SELECT
-        kept.patient_id, observation.effective_start,
+        kinds.patient_id, observation.effective_start,
         COALESCE(observation.effective_end, observation.effective_start)
-    FROM kept
-    JOIN core_observation AS observation USING (patient_id, code_id)
-    WHERE kept.lasts AND kept.patient_id IN (SELECT patient_id FROM listed)
+    FROM kept AS kinds
+    /* include all_observations */
+    WHERE kinds.lasts AND kinds.patient_id IN (SELECT patient_id FROM listed)
 ), gaps AS MATERIALIZED (
     SELECT
         patient_id, since, start AS until,
@@ -77,8 +77,14 @@ WITH /* include readable */, kept AS MATERIALIZED (
         )),
         'end', iso_8601(gaps.until, (
             SELECT observation.utc_offset_minutes
-            FROM kinds JOIN core_observation AS observation USING (patient_id, code_id)
-            WHERE kinds.patient_id = gaps.patient_id AND observation.effective_start = gaps.until LIMIT 1
+            FROM kinds CROSS JOIN LATERAL (
+                SELECT observation.utc_offset_minutes
+                FROM core_observation AS observation
+                WHERE observation.patient_id = kinds.patient_id AND observation.code_id = kinds.code_id
+                AND observation.effective_start = gaps.until
+                OFFSET 0
+            ) AS observation
+            WHERE kinds.patient_id = gaps.patient_id LIMIT 1
         )),
         'hours', round(EXTRACT(epoch FROM gaps.until - gaps.since) / 3600, 2)
     ) ORDER BY gaps.place) AS gaps
@@ -97,9 +103,10 @@ SELECT
             SELECT COALESCE(json_agg(json_build_object(
                 'patient_id', listed.patient_id,
                 'name', concat_ws(' ', patient.name_given, patient.name_family),
-                'position', CASE WHEN listed.last IS NOT NULL THEN listed.last END,
+                'position', listed.last,
                 'last', iso_8601(listed.last, listed.utc_offset),
-                'silent_hours', round(EXTRACT(epoch FROM GREATEST(now() - listed.last, interval '0')) / 3600, 2),
+                'silent_hours', CASE WHEN listed.last IS NOT NULL
+                    THEN GREATEST(0, round(EXTRACT(epoch FROM now() - listed.last) / 3600, 2)) END,
                 'silent', listed.silent,
                 'gaps_total', COALESCE(found.n, 0),
                 'gaps', COALESCE(found.gaps, '[]')

@@ -14,17 +14,16 @@ WITH /* include readable */, listed AS MATERIALIZED (
     SELECT * FROM kinds WHERE patient_id > :after_id ORDER BY patient_id LIMIT :limit
 ), readings AS MATERIALIZED (
     SELECT
-        listed.patient_id, observation.id, observation.effective_start, observation.utc_offset_minutes,
+        kinds.patient_id, observation.id, observation.effective_start, observation.utc_offset_minutes,
         time.seconds, time.seconds + 60 * COALESCE(observation.utc_offset_minutes, 0) AS local_seconds,
         observation.value_quantity * CASE observation.value_unit WHEN 'mmol/L' THEN 18 ELSE 1 END AS mg_per_dl,
         time.seconds - lag(time.seconds) OVER (
-            PARTITION BY listed.patient_id ORDER BY observation.effective_start, observation.id
+            PARTITION BY kinds.patient_id ORDER BY observation.effective_start, observation.id
         ) AS step
-    FROM listed
-    JOIN core_observation AS observation USING (patient_id, code_id)
+    FROM listed AS kinds
+    /* include observations */
     CROSS JOIN LATERAL (SELECT date_part('epoch', observation.effective_start) AS seconds) AS time
-    WHERE /* include in_window */
-    AND observation.value_unit IN ('mg/dL', 'mmol/L') AND /* include statistical */
+    WHERE observation.value_unit IN ('mg/dL', 'mmol/L') AND /* include statistical */
 ), levels AS MATERIALIZED (
     SELECT
         patient_id,

@@ -12,10 +12,9 @@ WITH /* include readable */, numbers AS MATERIALIZED (
         kinds.coding_code, number.component, number.unit, number.value, observation.id, observation.effective_start,
         observation.utc_offset_minutes AS utc_offset, /* include local_time */ AS local
     FROM kinds
-    JOIN core_observation AS observation USING (patient_id, code_id)
+    /* include observations */
     /* include numbers */
-    WHERE /* include in_window */
-    AND /* include statistical */
+    WHERE /* include statistical */
 ), minutes AS MATERIALIZED (
     SELECT
         coding_code, component, unit, date_trunc('minute', local) AS local, utc_offset,

@@ -11,7 +11,7 @@ WITH /* include readable */, days AS MATERIALIZED (
         min(observation.effective_start) AS first,
         max(COALESCE(observation.effective_end, observation.effective_start)) AS last
     FROM kinds
-    JOIN core_observation AS observation USING (patient_id, code_id)
+    /* include all_observations */
     GROUP BY kinds.code_id, day, utc_offset
 ), ranges AS (
     SELECT

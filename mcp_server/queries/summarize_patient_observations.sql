@@ -17,10 +17,9 @@ WITH /* include readable */, summaries AS MATERIALIZED (
         stddev_samp(number.value) AS sd,
         percentile_cont(ARRAY[0, 0.05, 0.25, 0.5, 0.75, 0.95, 1]) WITHIN GROUP (ORDER BY number.value) AS quantiles
     FROM kinds
-    JOIN core_observation AS observation USING (patient_id, code_id)
+    /* include observations */
     /* include numbers */
-    WHERE /* include in_window */
-    AND /* include statistical */
+    WHERE /* include statistical */
     GROUP BY kinds.code_id, kinds.coding_code, number.component, number.unit
 ), listed AS (
     SELECT * FROM summaries ORDER BY code_id, component NULLS FIRST, unit LIMIT :limit

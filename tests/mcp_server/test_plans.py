@@ -11,13 +11,24 @@ from mcp_server.queries import unframed
 from tests.factories import CodeFactory, ObservationFactory, PatientFactory
 
 FIRST = datetime(2026, 9, 1, tzinfo=UTC)
-QUESTIONS = ("get_study_metadata", "list_study_patients", "get_patient_observations", "get_glucose_metrics")
+QUESTIONS = (
+    "get_study_metadata",
+    "list_study_patients",
+    "get_patient_date_range",
+    "count_observations",
+    "get_patient_observations",
+    "summarize_patient_observations",
+    "get_observation_series",
+    "get_glucose_metrics",
+    "find_data_gaps",
+)
 
 
 def plan_of(name: str, *, for_narrowed: bool = False) -> str:
-    """With sequential scans made unattractive, so that a small table shows what a large one would get."""
+    """With scans of everything made unattractive, so that a small table shows what a large one would get."""
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("SET LOCAL enable_bitmapscan = off")
         cursor.execute("EXPLAIN (GENERIC_PLAN, COSTS OFF) " + unframed(name, for_narrowed=for_narrowed).sql)
         return "\n".join(line for (line,) in cursor.fetchall())
 
@@ -41,7 +52,7 @@ def test_observations_are_read_along_their_index_by_patient_and_kind(readings, n
     reads = [number for number, line in enumerate(lines) if " on core_observation " in line]
     assert reads
     for number in reads:
-        assert re.search(r"using obs_(time|changed) on core_observation", lines[number])
+        assert re.search(r"using obs_(time|changed|period) on core_observation", lines[number])
         assert "patient_id = " in lines[number + 1]
         assert "code_id = " in lines[number + 1]
 
@@ -53,8 +64,19 @@ def test_a_page_of_observations_begins_where_its_cursor_points(readings):
         assert "Index Cond:" in condition
 
 
+@pytest.mark.parametrize("name", ["count_observations", "get_patient_observations"])
+def test_what_is_sure_to_be_in_a_window_is_counted_from_the_index_alone(readings, name):
+    assert "Index Only Scan" in plan_of(name)
+
+
 def test_a_window_in_time_narrows_what_is_read(readings):
-    for name in ("get_patient_observations", "get_glucose_metrics"):
+    for name in (
+        "count_observations",
+        "get_patient_observations",
+        "summarize_patient_observations",
+        "get_observation_series",
+        "get_glucose_metrics",
+    ):
         lines = plan_of(name).splitlines()
         conditions = [lines[n + 1] for n, line in enumerate(lines) if "using obs_time on core_observation" in line]
         assert conditions

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from core.models import StudyPatientScopeConsent
+from core.models import Observation, StudyPatientScopeConsent
 from tests.factories import EnrolmentFactory, PatientFactory, UserFactory
 from tests.mcp_server.tools.world import NOON, Clinic, glucose, pressure, record
 
@@ -75,6 +75,15 @@ def test_the_window_is_made_of_the_patients_local_days(as_user, clinic):
     assert (metrics["n"], metrics["mean"], metrics["sd"]) == (1, 200, None)
     refused = person.refusal(TOOL, patient_id=patient.pk, start="2026-11-02", end="2026-11-01")
     assert refused == "start must be before end: got 2026-11-02 > 2026-11-01."
+
+
+def test_what_was_entered_in_error_or_cancelled_does_not_count(as_user, clinic):
+    patient = clinic.patient()
+    wrong, dropped, _ = record(patient, clinic.glucose, *(glucose(v, f"2026-11-01T0{v}:00:00Z") for v in (7, 8, 9)))
+    Observation.objects.filter(pk=wrong).update(status="entered-in-error")
+    Observation.objects.filter(pk=dropped).update(status="cancelled")
+    [metrics] = as_user(clinic.practitioner).answer(TOOL, patient_id=patient.pk)["patients"]
+    assert (metrics["n"], metrics["mean"]) == (1, 9)
 
 
 def test_a_patient_without_readings_has_none_and_one_who_did_not_consent_is_not_told_of(as_user, clinic):

@@ -342,8 +342,8 @@ def test_foreign_looks_like_missing_and_faults_are_said(person, clinic, patient)
         assert person.refusal(tool, patient_id=foreign.pk, **arguments) == f"No patient {foreign.pk} that you can see."
         wrong = person.refusal(tool, patient_id=patient.pk, start="2026-11-02", end="2026-11-01", **arguments)
         assert wrong == "start must be before end: got 2026-11-02 > 2026-11-01."
-    assert person.refusal(SERIES, patient_id=patient.pk).startswith("data_type: ")
-    assert "resolution: Input should be 'auto', 'raw'" in person.refusal(
+    assert person.refusal(SERIES, patient_id=patient.pk).startswith("data_type")
+    assert "'auto', 'raw', 'minute'" in person.refusal(
         SERIES, patient_id=patient.pk, data_type="blood-glucose", resolution="year"
     )
     assert person.answer(SUMMARY, patient_id=patient.pk, start="1900-01-01", end="2200-12-31")["summaries"] == []
