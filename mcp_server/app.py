@@ -53,15 +53,17 @@ def build_server(
     tools: Mapping[str, Tool[Any]] = TOOLS,
     *,
     sessions: Sessions | None = None,
+    is_stateless: bool = False,
     remembering: RequestStateSecurity | None = None,
     bus: SubscriptionBus | None = None,
     elsewhere: Elsewhere | None = None,
 ) -> Server[Any]:
     """The server of every transport: one table of tools, answered by `backend`.
 
-    `sessions` are where there may be many clients. `remembering` seals what a client is given to bring back
-    (2026-07-28, `requestState`); without it, by a key that this process alone has. `bus` carries to whoever listens
-    what does not depend on a caller: that the tools have changed.
+    `sessions` are where there may be many clients; where it `is_stateless`, those of the handshake revisions cannot
+    subscribe. `remembering` seals what a client is given to bring back (2026-07-28, `requestState`); without it, by a
+    key that this process alone has. `bus` carries to whoever listens what depends on no caller: that there are other
+    tools now.
     """
     logging = Logging(sessions)
     offered = Tools(backend, tools, logging, elsewhere)
@@ -80,8 +82,8 @@ def build_server(
         on_list_resources=resources.list,
         on_list_resource_templates=resources.list_templates,
         on_read_resource=resources.read,
-        on_subscribe_resource=subscriptions.subscribe,
-        on_unsubscribe_resource=subscriptions.unsubscribe,
+        on_subscribe_resource=None if is_stateless else subscriptions.subscribe,
+        on_unsubscribe_resource=None if is_stateless else subscriptions.unsubscribe,
         on_subscriptions_listen=subscriptions.listen,
         on_list_prompts=prompts.list,
         on_get_prompt=prompts.get,

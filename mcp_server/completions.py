@@ -1,12 +1,14 @@
 """Completion of ids and kinds of data (MCP server/utilities/completion): questions like a tool's, which no tool asks.
 
-They find what the caller may see, and are recorded like any other search: of what was typed only that it was.
+They find what the caller may see, and are recorded like any other search: of what was typed only that it was. Names of
+schemas are the same for everybody, and nobody's data.
 """
 
 from typing import Annotated, Any
 
 from pydantic import Field
 
+from mcp_server import schemas
 from mcp_server.arguments import containing
 from mcp_server.tool import Answer, Arguments, Ask, Id, Output, Tool
 
@@ -53,3 +55,8 @@ COMPLETIONS = {
     "data_type": _completion("data_type"),
 }
 """By the name of the argument that is completed."""
+
+
+def named(argument: str, typed: str) -> list[str]:
+    """What completes the arguments that are no data."""
+    return [name for name in schemas.names() if typed.lower() in name] if argument == "name" else []

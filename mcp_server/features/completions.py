@@ -15,13 +15,12 @@ from mcp_types import (
 
 from core.policy.errors import InvalidInput
 from mcp_server.backends import Backend
-from mcp_server.completions import COMPLETIONS, MOST
+from mcp_server.completions import COMPLETIONS, MOST, named
 from mcp_server.features.answers import admitted, body_of, is_missing, refused
 from mcp_server.prompts import PROMPTS
 from mcp_server.resources import Resource, value_of
 
 _Named = Mapping[str, Sequence[str]]
-_NOTHING = CompleteResult(completion=Completion(values=[], total=0, has_more=False))
 
 
 class Completions:
@@ -40,18 +39,15 @@ class Completions:
         completion = COMPLETIONS.get(params.argument.name)
         if completion is None:
             await admitted(self._backend, context)
-            return _NOTHING
+            return _result(named(params.argument.name, params.argument.value))
         asked = self._backend.complete(completion, _typed(params), params, context)
         try:
             found = await body_of(asked, "completion/complete")
         except MCPError as error:
             if is_missing(error):
-                return _NOTHING
+                return _result([])
             raise
-        values = found["values"][:MOST]
-        return CompleteResult(
-            completion=Completion(values=values, total=found["total"], has_more=found["total"] > len(values))
-        )
+        return _result(found["values"], found["total"])
 
     def _check(self, params: CompleteRequestParams) -> None:
         templates, prompts = self._arguments
@@ -62,6 +58,11 @@ class Completions:
                 raise MCPError(
                     code=INVALID_PARAMS, message=f"Nothing here is called so. There are: {', '.join(known)}."
                 )
+
+
+def _result(found: Sequence[str], total: int | None = None) -> CompleteResult:
+    values, total = list(found[:MOST]), len(found) if total is None else total
+    return CompleteResult(completion=Completion(values=values, total=total, has_more=total > len(values)))
 
 
 def _typed(params: CompleteRequestParams) -> dict[str, Any]:

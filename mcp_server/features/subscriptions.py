@@ -114,9 +114,10 @@ class Subscriptions:
     async def _watch(self, uri: str, context: ServerRequestContext[Any]) -> AsyncIterator[Watching]:
         """Raises NotVisible for what the caller cannot see, and for what never changes."""
         async with self._backend.watch(types.SubscriptionFilter(resource_subscriptions=[uri]), context) as watching:
-            if not watching.honored.resource_subscriptions:
-                raise NotVisible("There is no such resource that you can see and that changes.")
-            yield watching
+            if watching.honored.resource_subscriptions:
+                yield watching
+                return
+        raise NotVisible("There is no such resource that you can see and that changes.")
 
 
 class Connected:

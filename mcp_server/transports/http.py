@@ -21,12 +21,15 @@ from mcp_server.backends.session_watches import SessionWatches
 from mcp_server.database import Database
 from mcp_server.health import Readiness, healthz
 from mcp_server.metrics import Measured, published
+from mcp_server.peers.peers import Peers
+from mcp_server.sessions.stores import sessions_of
 from mcp_server.settings import HttpService
 from mcp_server.tools import TOOLS
 from mcp_server.tracing import Traced, collected, is_collected
 from mcp_server.transports.bounds import Bounds
 from mcp_server.transports.browsers import for_browsers
 from mcp_server.transports.readings import readings
+from mcp_server.transports.remembering import remembering
 from mcp_server.transports.resources import resources_of, study_resource
 from mcp_server.transports.service import Service
 from mcp_server.transports.streamable_http import StreamableHttp
@@ -42,10 +45,19 @@ def http_app(settings: HttpService) -> Service:
     tokens = Tokens(verifier, McpTokens(database, settings.issuer))
     step_up = StepUp({name: tool.scope for name, tool in TOOLS.items()})
     peers = Peers.of(settings, database)
-    backend, sessions = Direct(database, find_caller, refuse, watch_interval=settings.watch_interval), sessions_of(settings)
-    server = build_server(backend, sessions=sessions, elsewhere=peers, remembering=remembering(settings))
+    backend, sessions = (
+        Direct(database, find_caller, refuse, watch_interval=settings.watch_interval),
+        sessions_of(settings),
+    )
+    server = build_server(
+        backend,
+        sessions=sessions,
+        is_stateless=sessions is None,
+        elsewhere=peers,
+        remembering=remembering(settings),
+    )
     server.middleware[:0] = [*([Traced()] if is_collected() else []), Measured(TOOLS)]
-    mcp = StreamableHttp(server, settings)
+    mcp = StreamableHttp(server, settings, sessions, backend.stands)
     bounds = Bounds.of(settings)
     readiness = Readiness({"database": database.check, "keys": verifier.check_keys, **bounds.checks})
     bounded, of_a_study = bounds.around(mcp), bounds.around(StudyDoor(mcp, database))
@@ -75,6 +87,8 @@ def http_app(settings: HttpService) -> Service:
             if sessions is not None:
                 watches = SessionWatches(backend.look, sessions, settings.watch_interval)
                 await stack.enter_async_context(watches.run())
+            if peers is not None:
+                await stack.enter_async_context(peers.run())
             yield
 
     def end_streams() -> None:

@@ -4,7 +4,7 @@ import pytest
 from mcp_types import PromptReference, ResourceTemplateReference
 
 from core.models import AuditEvent
-from mcp_server.resources import PATIENT, READINGS, STUDY
+from mcp_server.resources import PATIENT, READINGS, SCHEMA, STUDY
 from tests.factories import EnrolmentFactory, PatientFactory, StudyFactory
 from tests.mcp_server.features.conftest import MODES
 
@@ -108,3 +108,10 @@ def test_garbage_is_refused(host, clinic, value, context):
 
 def test_what_cannot_be_completed_has_no_values(host, clinic):
     assert host(clinic.practitioner).completed("patient_review", "start", "2026").completion.values == []
+
+
+def test_schemas_are_completed_by_a_part_of_their_name(host, clinic):
+    found = host(clinic.practitioner).completed(SCHEMA, "name", "Glucose").completion
+    assert "omh:blood-glucose:4.0" in found.values
+    assert all("glucose" in name for name in found.values)
+    assert (found.total, found.has_more) == (len(found.values), False)

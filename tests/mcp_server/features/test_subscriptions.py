@@ -6,8 +6,6 @@ from dataclasses import replace
 
 import mcp_types as types
 import pytest
-from asgiref.sync import sync_to_async
-from django.db import connection
 from mcp import MCPError
 from mcp.client.subscriptions import ResourcesListChanged, ResourceUpdated
 from mcp_types.version import LATEST_MODERN_VERSION
@@ -18,10 +16,8 @@ from mcp_server.backends import watches
 from mcp_server.backends.direct import Direct
 from tests.factories import MembershipFactory, PatientFactory, StudyFactory
 from tests.mcp_server.features.conftest import Host
+from tests.mcp_server.features.inbox import SOON, Inbox, written
 from tests.mcp_server.tools.world import glucose, pressure, record
-
-SOON = 10
-"""Seconds in which something is told, if it ever is."""
 
 
 @pytest.fixture
@@ -48,18 +44,6 @@ def with_every_study(host):
 
 def readings(patient, kind="omh:blood-glucose:4.0"):
     return f"jhe://patients/{patient.pk}/observations/{kind}"
-
-
-async def written(change, *args, **fields):
-    """`change`, in a thread with a connection of its own."""
-
-    def closing():
-        try:
-            change(*args, **fields)
-        finally:
-            connection.close()
-
-    await sync_to_async(closing)()
 
 
 async def sent(patient, code, *data_points):
@@ -224,21 +208,6 @@ def test_too_many_are_refused(host, clinic, patient, monkeypatch):
     sentence = mary.person.run(refused(readings(patient), beside=2))
     assert sentence == "You have 2 subscription streams open: close one first."
     assert mary.person.run(refused(readings(patient), beside=1)) == "It was opened."
-
-
-class Inbox:
-    """What a host of a handshake revision is told."""
-
-    def __init__(self):
-        self.uris = asyncio.Queue()
-
-    async def __call__(self, message):
-        if isinstance(message, types.ResourceUpdatedNotification):
-            self.uris.put_nowait(message.params.uri)
-
-    async def next(self):
-        async with asyncio.timeout(SOON):
-            return await self.uris.get()
 
 
 @pytest.mark.filterwarnings("ignore:.*:mcp.MCPDeprecationWarning")
