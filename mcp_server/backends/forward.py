@@ -1,16 +1,16 @@
 """Answers from an exchange elsewhere, over its MCP endpoint: no database access on a person's own machine."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx2
 from mcp import Client, MCPError
+from mcp.client.session import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 from mcp.client.subscriptions import SubscriptionLost
 from mcp.server.context import ServerRequestContext
-from mcp.shared.dispatcher import ProgressFnT
 from mcp_types import (
     INTERNAL_ERROR,
     CallToolRequest,
@@ -27,7 +27,7 @@ from mcp_types import (
     SubscriptionFilter,
 )
 from mcp_types.version import LATEST_MODERN_VERSION
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel
 
 from core.policy.errors import DomainError, InvalidInput, Unavailable
 from mcp_server import errors
@@ -36,7 +36,7 @@ from mcp_server.auth.login import AccessTokens
 from mcp_server.backends import Watching, questions
 from mcp_server.backends.listening import listening
 from mcp_server.features import progress as told
-from mcp_server.features.asking import calling
+from mcp_server.features.asking import InputRequired, calling
 from mcp_server.tool import Tool
 
 ResultT = TypeVar("ResultT", bound=BaseModel)
@@ -45,6 +45,7 @@ _IN_WORDS = -32050
 """Marks an error that the gateway put into words for the person (JSON-RPC 2.0 §5.1 leaves -32000 to -32099 to us)."""
 _NO_SUBSCRIPTIONS = "The exchange takes no subscriptions now: try again in a minute."
 _TIMEOUT = httpx2.Timeout(15, read=120)
+_NOTHING = ClientCapabilities()
 
 
 class Forward:
@@ -73,19 +74,22 @@ class Forward:
         arguments: Mapping[str, Any] | None,
         context: ServerRequestContext[Any],
     ) -> CallToolResult:
-        params = CallToolRequestParams(name=tool.name, arguments=dict(arguments or {}))
+        params, host = CallToolRequestParams(name=tool.name, arguments=dict(arguments or {})), calling(context)
 
         async def tell(progress: float, total: float | None, message: str | None) -> None:  # noqa: ARG001
             await told.tell(context, message or "")
 
-        async def send(
-            asked: CallToolRequestParams, offered: ClientCapabilities
-        ) -> CallToolResult | InputRequiredResult:
-            on_progress = tell if told.is_wanted(context) else None
-            return await self._sent(CallToolRequest(params=asked), questions.ANSWER, offered, on_progress)
+        on_progress = tell if told.is_wanted(context) else None
+
+        async def ask(session: ClientSession) -> CallToolResult:
+            async def send(asked: CallToolRequestParams) -> CallToolResult | InputRequiredResult:
+                request = CallToolRequest(params=asked)
+                return await session.send_request(request, questions.ANSWER, progress_callback=on_progress)
+
+            return await questions.answered(params, host, send)
 
         try:
-            return await questions.answered(params, calling(context), send)
+            return await self._asked(ask, host.capabilities)
         except MCPError as error:
             if error.error.code == _IN_WORDS:
                 return errors.said(error.error.message)
@@ -121,18 +125,17 @@ class Forward:
         if refused is not None:
             raise refused
 
-    async def _sent(
-        self,
-        request: Request[Any, Any],
-        result: type[ResultT] | TypeAdapter[ResultT],
-        offered: ClientCapabilities | None = None,
-        on_progress: ProgressFnT | None = None,
+    async def _sent(self, request: Request[Any, Any], result: type[ResultT]) -> ResultT:
+        return await self._asked(lambda session: session.send_request(request, result))
+
+    async def _asked(
+        self, ask: Callable[[ClientSession], Awaitable[ResultT]], offered: ClientCapabilities = _NOTHING
     ) -> ResultT:
-        """With what the host offers, where that may be asked for."""
-        async with self._endpoint(**questions.callbacks(offered or ClientCapabilities())) as client:
+        """One conversation, on behalf of a host that offers so much."""
+        async with self._endpoint(**questions.callbacks(offered)) as client:
             try:
-                return await client.session.send_request(request, result, progress_callback=on_progress)
-            except MCPError as error:
+                return await ask(client.session)
+            except (MCPError, InputRequired) as error:
                 refused = error
         raise refused
 

@@ -12,27 +12,25 @@ from mcp_server.features.asking import Client
 ANSWER: TypeAdapter[CallToolResult | InputRequiredResult] = TypeAdapter(CallToolResult | InputRequiredResult)
 
 _MAX_ROUNDS = 10
-_TOO_MANY = "The exchange kept asking back: name what the question is about."
+_UNANSWERED = "The exchange asked what is meant, and nobody answered: name what the question is about."
 
-Send = Callable[[CallToolRequestParams, ClientCapabilities], Awaitable[CallToolResult | InputRequiredResult]]
-"""Puts the call to the exchange, for a host that can do so much."""
+Send = Callable[[CallToolRequestParams], Awaitable[CallToolResult | InputRequiredResult]]
+"""Puts the call to the exchange."""
 
 
 async def answered(params: CallToolRequestParams, host: Client, send: Send) -> CallToolResult:
     """Raises InputRequired for a host of 2026-07-28, which brings its replies with what the exchange has sealed."""
-    offered = host.capabilities
     asked = params.model_copy(update={"input_responses": host.brought, "request_state": host.state})
     for _ in range(_MAX_ROUNDS):
-        result = await send(asked, offered)
+        result = await send(asked)
         if isinstance(result, CallToolResult):
             return result
         requests = result.input_requests or {}
         replies = await host.ask(requests, result.request_state)
-        if requests.keys() - replies.keys():  # nobody came to answer: as if nobody could be asked
-            offered, asked = ClientCapabilities(), params
-        else:
-            asked = params.model_copy(update={"input_responses": replies, "request_state": result.request_state})
-    return errors.said(_TOO_MANY)
+        if requests.keys() - replies.keys():
+            break
+        asked = params.model_copy(update={"input_responses": replies, "request_state": result.request_state})
+    return errors.said(_UNANSWERED)
 
 
 def callbacks(offered: ClientCapabilities) -> dict[str, Any]:
