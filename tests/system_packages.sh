@@ -1,7 +1,7 @@
 #!/bin/sh
 # Debian packages that some tests need; without them those tests skip. Does nothing when all are there.
-# A browser (tests/browser); R and what the R package iglu imports (tests/glucose).
-packages="chromium
+# A browser (tests/browser); Redis (tests/mcp_server/sessions); R and what the R package iglu imports (tests/glucose).
+packages="chromium redis-server
     r-base-core r-cran-catools r-cran-dplyr r-cran-dt r-cran-ggplot2 r-cran-ggpubr r-cran-gridextra r-cran-gtable
     r-cran-hms r-cran-lubridate r-cran-magrittr r-cran-patchwork r-cran-pheatmap r-cran-plotly r-cran-scales r-cran-shiny
     r-cran-tibble r-cran-tidyr r-cran-zoo"

@@ -33,7 +33,8 @@ _TOLD = f"{_PREFIX}:told"
 _ALL = f"{_PREFIX}:sessions"
 _SUBSCRIBERS = f"{_PREFIX}:subscribers"
 _KNOWN_SECONDS = 5
-"""A worker believes what it has read of a session for as long, unless it is told of a change."""
+"""A worker believes what it has read of a session for as long, and less where sessions lapse sooner, unless it is told
+of a change."""
 _MAX_KNOWN = 10_000
 _CONNECTIONS = 16
 _SECONDS = 2
@@ -196,7 +197,7 @@ class RedisStore:
         pipeline.zadd(theirs, {session.id: until}).expire(theirs, self._idle)
 
     def _know(self, session: Session) -> None:
-        self._known[session.id] = session, time.monotonic() + _KNOWN_SECONDS
+        self._known[session.id] = session, time.monotonic() + min(_KNOWN_SECONDS, self._idle / 10)
         self._known.move_to_end(session.id)
         if len(self._known) > _MAX_KNOWN:
             self._known.popitem(last=False)

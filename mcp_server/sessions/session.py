@@ -51,7 +51,7 @@ def owner_of(caller: Caller | None) -> str:
     if caller is None:
         return ""
     principal = caller.principal
-    can_do = "" if principal.permissions is None else ",".join(sorted(principal.permissions))
+    can_do = "all" if principal.permissions is None else ",".join(sorted(principal.permissions))
     reaches = f"{principal.caller_id} {caller.study_id or ''}"
     return f"{caller.issuer} {caller.subject} {reaches} {principal.client_id} {can_do}"
 

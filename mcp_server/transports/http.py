@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import lru_cache
 
+from mcp.server.subscriptions import InMemorySubscriptionBus
 from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp
@@ -32,6 +33,7 @@ from mcp_server.transports.readings import readings
 from mcp_server.transports.remembering import remembering
 from mcp_server.transports.resources import resources_of, study_resource
 from mcp_server.transports.service import Service
+from mcp_server.transports.sse import Sse, sse_paths
 from mcp_server.transports.streamable_http import StreamableHttp
 
 _STUDIES_KEPT = 1_000
@@ -44,7 +46,8 @@ def http_app(settings: HttpService) -> Service:
     verifier = Verifier.of(settings)
     tokens = Tokens(verifier, McpTokens(database, settings.issuer))
     step_up = StepUp({name: tool.scope for name, tool in TOOLS.items()})
-    peers = Peers.of(settings, database)
+    bus = InMemorySubscriptionBus()
+    peers = Peers.of(settings, database, bus)
     backend, sessions = (
         Direct(database, find_caller, refuse, watch_interval=settings.watch_interval),
         sessions_of(settings),
@@ -53,7 +56,7 @@ def http_app(settings: HttpService) -> Service:
         backend,
         sessions=sessions,
         is_stateless=sessions is None,
-        elsewhere=peers,
+        elsewhere=peers, bus=bus,
         remembering=remembering(settings),
     )
     server.middleware[:0] = [*([Traced()] if is_collected() else []), Measured(TOOLS)]
@@ -95,8 +98,14 @@ def http_app(settings: HttpService) -> Service:
         bounds.streams.close()
         mcp.end_streams()
 
+    endpoints = {path: endpoint(resource, bounded) for path, resource in resources.items()}
+    if sessions is not None and settings.sse:
+        sse, wide = Sse(mcp.kernel, settings, sessions, backend.stands), next(iter(resources.values()))
+        for path, app in zip(sse_paths(settings), (sse.stream, sse.message), strict=True):
+            endpoints[path] = endpoint(wide, bounds.around(app))
+
     return Service(
-        endpoints={path: endpoint(resource, bounded) for path, resource in resources.items()},
+        endpoints=endpoints,
         study_endpoint=study_endpoint,
         drain=readiness.drain,
         end_streams=end_streams,

@@ -108,7 +108,7 @@ class Sse:
             await self._say(session, await self._kernel.answer(message, exchange, connection, scope))
 
     async def _say(self, session: Session, answer: Mapping[str, Any]) -> None:
-        """A store that is away takes the answer with it: the request was accepted, so nothing else can be said of it."""
+        """A store that is away takes the answer with it: its request was accepted, so nothing else can be said."""
         with suppress(Unavailable):
             await self._sessions.standalone(session).emit(answer)
 

@@ -58,7 +58,9 @@ class StreamableHttp:
 
     async def _by_revision(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The header tells, and a client that sends none is not a modern one."""
-        headers = dict(scope["headers"])
+        # RFC 9110 §5.5: what surrounds a value is no part of it, and httptools hands it on.
+        lines = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
+        scope, headers = {**scope, "headers": lines}, dict(lines)
         version = headers.get(b"mcp-protocol-version")
         if version is None or version in _HANDSHAKE:
             await self._handshake(scope, headers, receive, send)

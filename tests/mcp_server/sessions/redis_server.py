@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 from redis.backoff import ConstantBackoff
-from redis.exceptions import BusyLoadingError, ConnectionError
+from redis.exceptions import BusyLoadingError
+from redis.exceptions import ConnectionError as ConnectionLost
 from redis.retry import Retry
 
 
@@ -27,7 +28,7 @@ class RedisServer:
 
     def start(self) -> None:
         self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        retry = Retry(ConstantBackoff(0.02), 500, (ConnectionError, BusyLoadingError))
+        retry = Retry(ConstantBackoff(0.02), 500, (ConnectionLost, BusyLoadingError))
         with Redis.from_url(self.url, retry=retry) as redis:
             redis.ping()
 

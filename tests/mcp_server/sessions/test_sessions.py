@@ -1,4 +1,4 @@
-"""Sessions of the handshake revisions: whose they are, and when they end. Each with the store of one process, and Redis."""
+"""Sessions of the handshake revisions: whose they are, and when they end; kept in the process, and in Redis."""
 
 from collections.abc import Callable
 
@@ -55,7 +55,9 @@ async def test_a_client_behind_a_proxy_that_strips_the_session_id_just_goes_on(
         assert (await http.get(f"{served.url}/mcp", headers=mary.headers())).status_code == 405
         async with mary.streaming(call(1, "steps", {"steps": 2})) as stream:
             events = await stream.rest()
-        assert [event.message.get("method", "answer") for event in events] == ["notifications/progress"] * 2 + ["answer"]
+        assert [event.message.get("method", "answer") for event in events] == ["notifications/progress"] * 2 + [
+            "answer"
+        ]
         assert {event.id for event in events} == {""}
 
 

@@ -301,13 +301,18 @@ async def test_a_stream_ends_when_its_token_is_revoked(
 
 
 async def test_a_stream_ends_when_its_token_expires(
-    settings_without_database: HttpService, new_store: NewStore, http: httpx2.AsyncClient
+    settings_without_database: HttpService,
+    new_store: NewStore,
+    http: httpx2.AsyncClient,
+    looks_at_once: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with worker(settings_without_database, new_store()) as served:
         mary = Client(http, served.url)
         await mary.initialize()
-        mary.token = tokens.access_token(exp=int(time.time()) + 2)
         async with mary.listening() as stream:
             await stream.next()
+            later = time.time() + 3_700
+            monkeypatch.setattr("mcp_server.sessions.streams.time.time", lambda: later)
             assert await stream.rest() == []
-        assert mary.token
+        assert (await mary.call("say")).status_code == 401

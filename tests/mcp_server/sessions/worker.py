@@ -63,7 +63,9 @@ class Worker:
         self.heard.append(context.method)
 
     async def _list(self, _: Context, __: types.PaginatedRequestParams | None) -> types.ListToolsResult:
-        return types.ListToolsResult(tools=[types.Tool(name=name, input_schema={"type": "object"}) for name in self._tools])
+        return types.ListToolsResult(
+            tools=[types.Tool(name=name, input_schema={"type": "object"}) for name in self._tools]
+        )
 
     async def _call(self, context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
         text = await self._tools[params.name](context, params.arguments or {})

@@ -1,0 +1,196 @@
+"""HTTP+SSE, for clients that know nothing newer."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import httpx2
+import pytest
+from mcp import ClientSession
+from mcp.client.sse import sse_client
+
+from mcp_server.sessions.redis import RedisStore
+from mcp_server.sessions.store import Store
+from mcp_server.settings import HttpService
+from tests import tokens
+from tests.mcp_server.sessions.client import call, notification, request, session_not_found, text
+from tests.mcp_server.sessions.conftest import LIMITS
+from tests.mcp_server.sessions.redis_server import RedisServer
+from tests.mcp_server.sessions.worker import Worker, worker
+
+NewStore = Callable[..., Store]
+INITIALIZE = request(
+    0,
+    "initialize",
+    {"protocolVersion": "2024-11-05", "capabilities": {}, "clientInfo": {"name": "old", "version": "1"}},
+)
+
+
+class Old:
+    def __init__(self, http: httpx2.AsyncClient, served: Worker, token: str | None = None) -> None:
+        self.http, self.served = http, served
+        self.token = tokens.access_token() if token is None else token
+        self.endpoint = ""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator["Old"]:
+        async with self.http.stream("GET", f"{self.served.url}/sse", headers=self.headers) as response:
+            self._lines = response.aiter_lines()
+            self.endpoint = (await self._event())["data"]
+            yield self
+
+    async def send(self, message: object) -> httpx2.Response:
+        return await self.http.post(self.served.url + self.endpoint, json=message, headers=self.headers)
+
+    async def hear(self) -> dict[str, object]:
+        return httpx2.Response(200, text=(await self._event())["data"]).json()
+
+    async def ask(self, message: object) -> dict[str, object]:
+        assert (await self.send(message)).status_code == 202
+        return await self.hear()
+
+    async def is_over(self) -> bool:
+        return [line async for line in self._lines if line.startswith("data")] == []
+
+    async def _event(self) -> dict[str, str]:
+        fields: dict[str, str] = {}
+        async for line in self._lines:
+            if line:
+                name, _, value = line.partition(":")
+                fields[name] = value.removeprefix(" ")
+            elif "data" in fields:
+                return fields
+        raise AssertionError("The stream is over.")
+
+
+async def test_an_old_client_initializes_calls_and_hears(
+    settings_without_database: HttpService, new_store: NewStore, http: httpx2.AsyncClient
+) -> None:
+    async with worker(settings_without_database, new_store()) as served, Old(http, served).connected() as mary:
+        assert mary.endpoint.startswith("/messages?session_id=")
+        assert (await mary.ask(INITIALIZE))["result"]["protocolVersion"] == "2024-11-05"
+        assert (await mary.send(notification("notifications/initialized"))).status_code == 202
+        assert text(await mary.ask(call(1, "session"))) == "2024-11-05 None"
+        assert (await mary.ask(call(2, "steps", {"steps": 1})))["method"] == "notifications/progress"
+        assert text(await mary.hear()) == "done"
+        assert (await mary.ask(call(3, "tell", {"uri": "jhe://studies"})))["params"] == {"uri": "jhe://studies"}
+        assert text(await mary.hear()) == "told"
+
+
+async def test_the_sdks_own_client_of_that_transport_is_served(
+    settings_without_database: HttpService, new_store: NewStore
+) -> None:
+    headers = {"Authorization": f"Bearer {tokens.access_token()}"}
+    async with (
+        worker(settings_without_database, new_store()) as served,
+        sse_client(f"{served.url}/sse", headers) as streams,
+        ClientSession(*streams) as client,
+    ):
+        await client.initialize()
+        answer = await client.call_tool("say", {"text": "old but here"})
+        assert answer.content[0].text == "old but here"
+
+
+async def test_a_client_has_to_initialize_before_it_calls(
+    settings_without_database: HttpService, new_store: NewStore, http: httpx2.AsyncClient
+) -> None:
+    async with worker(settings_without_database, new_store()) as served, Old(http, served).connected() as mary:
+        assert "error" in await mary.ask(call(1, "say"))
+
+
+async def test_an_old_client_is_asked_and_cancels(
+    settings_without_database: HttpService, new_store: NewStore, http: httpx2.AsyncClient
+) -> None:
+    async with worker(settings_without_database, new_store()) as served, Old(http, served).connected() as mary:
+        await mary.ask(INITIALIZE)
+        async with httpx2.AsyncClient(timeout=20) as other:
+            asking = Old(other, served)
+            asking.endpoint = mary.endpoint
+            asking.token = mary.token
+            calling = _begin(asking, call(1, "ask"))
+            question = await mary.hear()
+            await mary.send({"jsonrpc": "2.0", "id": question["id"], "result": {"action": "decline"}})
+            assert text(await mary.hear()) == "decline None"
+            await calling
+            calling = _begin(asking, call(2, "wait"))
+            await served.under_way.wait()
+            await mary.send(notification("notifications/cancelled", {"requestId": 2}))
+            assert (await mary.hear())["method"] == "notifications/progress"
+            assert (await mary.hear())["error"]["message"] == "Request cancelled"
+            await calling
+        assert served.cancelled.is_set()
+
+
+def _begin(asking: Old, message: object) -> asyncio.Task[httpx2.Response]:
+    return asyncio.create_task(asking.send(message))
+
+
+@pytest.mark.parametrize("path", ["/sse", "/messages?session_id=x"])
+async def test_nobody_comes_in_without_a_token(
+    settings_without_database: HttpService, new_store: NewStore, http: httpx2.AsyncClient, path: str
+) -> None:
+    async with worker(settings_without_database, new_store()) as served:
+        method = "GET" if path == "/sse" else "POST"
+        assert (await http.request(method, served.url + path)).status_code == 401
+
+
+async def test_a_message_to_the_session_of_another_is_404_like_one_to_none(
+    settings_without_database: HttpService, new_store: NewStore, http: httpx2.AsyncClient
+) -> None:
+    async with worker(settings_without_database, new_store()) as served, Old(http, served).connected() as mary:
+        eve = Old(http, served, tokens.access_token(10002))
+        refusals = []
+        for eve.endpoint in (mary.endpoint, "/messages?session_id=none", "/messages?session_id=", "/messages"):
+            refusals.append(await eve.send(INITIALIZE))
+        assert all(session_not_found(refused) for refused in refusals)
+        assert len({refused.content for refused in refusals}) == 1
+
+
+@pytest.mark.parametrize(("path", "method"), [("/sse", "POST"), ("/messages", "GET")])
+async def test_the_other_method_is_refused(
+    settings_without_database: HttpService, new_store: NewStore, http: httpx2.AsyncClient, path: str, method: str
+) -> None:
+    async with worker(settings_without_database, new_store()) as served:
+        headers = Old(http, served).headers | {"Content-Type": "application/json"}
+        assert (await http.request(method, served.url + path, headers=headers)).status_code == 405
+
+
+async def test_a_session_is_over_when_its_stream_is(
+    settings_without_database: HttpService, new_store: NewStore, http: httpx2.AsyncClient
+) -> None:
+    async with worker(settings_without_database, new_store()) as served:
+        mary = Old(http, served)
+        async with mary.connected():
+            await mary.ask(INITIALIZE)
+        assert served.sessions is not None
+        while await served.sessions.ids():
+            await asyncio.sleep(0.01)
+        assert session_not_found(await mary.send(call(1, "say")))
+
+
+async def test_what_is_no_message_is_refused_where_it_was_sent(
+    settings_without_database: HttpService, new_store: NewStore, http: httpx2.AsyncClient
+) -> None:
+    async with worker(settings_without_database, new_store()) as served, Old(http, served).connected() as mary:
+        assert (await mary.send({"hello": 1})).status_code == 400
+        assert (await mary.send([INITIALIZE])).status_code == 400
+
+
+async def test_a_message_may_reach_another_worker_than_the_one_that_holds_the_stream(
+    settings_without_database: HttpService, redis: RedisServer, http: httpx2.AsyncClient
+) -> None:
+    async with (
+        worker(settings_without_database, RedisStore(redis.url, LIMITS)) as one,
+        worker(settings_without_database, RedisStore(redis.url, LIMITS)) as other,
+        Old(http, one).connected() as mary,
+    ):
+        mary.served = other
+        await mary.ask(INITIALIZE)
+        assert text(await mary.ask(call(1, "session"))) == "2024-11-05 None"
+        eve = Old(http, other, tokens.access_token(10002))
+        eve.endpoint = mary.endpoint
+        assert session_not_found(await eve.send(INITIALIZE))
