@@ -42,6 +42,7 @@ def test_no_sentence_carries_text_from_data_unmarked(as_user, clinic):
         ("count_study_observations", study),
         ("summarize_patient_observations", one),
         ("get_observation_series", one | kind),
+        ("summarize_study_cohort", study | kind),
         ("find_data_gaps", study | kind | {"longer_than": "6h"}),
         ("get_glucose_metrics", study),
     ]
