@@ -33,6 +33,7 @@ _MAX_LISTS = 1_000
 
 _log = logging.getLogger(__name__)
 Given = TypeVar("Given")
+Changed = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,10 @@ class Listing:
 
 
 class Link:
-    def __init__(self, peer: Peer, own_url: str, call_seconds: float) -> None:
-        """`own_url` is the exchange that asks; `call_seconds` is how long one call may take."""
+    def __init__(self, peer: Peer, own_url: str, call_seconds: float, changed: Changed) -> None:
+        """`own_url` is the exchange that asks; `call_seconds` is how long one call may take. `changed` is called when
+        there are other tools than were listed.
+        """
         self.peer = peer
         self._via = [own_url]
         self._call_seconds = call_seconds
@@ -56,6 +59,8 @@ class Link:
         self._turns = anyio.CapacityLimiter(_AT_A_TIME)
         self._listings: OrderedDict[tuple[int, str], Listing] = OrderedDict()
         self._fetching: dict[tuple[int, str], asyncio.Task[None]] = {}
+        self._changed = changed
+        self._late: set[tuple[int, str]] = set()
 
     async def aclose(self) -> None:
         for task in self._fetching.values():
@@ -73,7 +78,11 @@ class Link:
                 task.add_done_callback(lambda _: self._fetching.pop(key, None))
             if known is None:
                 await asyncio.wait({task}, timeout=PATIENCE_SECONDS)
-        return self._listings.get(key) or Listing([], 0.0, f"{self.peer.name} takes long to say what it offers.")
+        found = self._listings.get(key)
+        if found is None:
+            self._late.add(key)
+            return Listing([], 0.0, f"{self.peer.name} takes long to say what it offers.")
+        return found
 
     async def call(
         self, tool: str, params: types.CallToolRequestParams, token: Token, progress: ProgressFnT
@@ -106,6 +115,10 @@ class Link:
         self._listings[key] = found
         if len(self._listings) > _MAX_LISTS:
             self._listings.popitem(last=False)
+        told = [] if key in self._late else (before or found).tools
+        self._late.discard(key)
+        if found.tools != told:
+            await self._changed()
 
     async def _tools(self, token: Token) -> list[types.Tool]:
         async def ask(session: ClientSession) -> list[types.Tool]:

@@ -8,6 +8,8 @@ from typing import Any, Self
 
 import anyio
 from mcp.server.context import ServerRequestContext
+from mcp.server.subscriptions import SubscriptionBus
+from mcp.shared.subscriptions import ToolsListChanged
 from mcp_types import CallToolRequestParams, CallToolResult, ListToolsResult, PaginatedRequestParams
 
 from core.policy.errors import DomainError, NotAuthenticated, PermissionDenied, Unavailable
@@ -31,17 +33,27 @@ class Peers:
     """Who sees no peer pays for a look at their principal when they list tools, and for nothing when they call one."""
 
     def __init__(
-        self, database: Database, tokens: PeerTokens, *, own_url: str, issuer: str, call_seconds: float
+        self,
+        database: Database,
+        tokens: PeerTokens,
+        *,
+        own_url: str,
+        issuer: str,
+        call_seconds: float,
+        bus: SubscriptionBus,
     ) -> None:
-        """`issuer` is the authorization server that is asked for tokens: only what it issued itself is shown to it."""
+        """`issuer` is the authorization server that is asked for tokens: only what it issued itself is shown to it.
+        `bus` hears that there are other tools, and not whose.
+        """
         self._directory = Directory(database)
+        self._bus = bus
         self._tokens = tokens
         self._own_url, self._issuer, self._call_seconds = own_url, issuer, call_seconds
         self._links: dict[int, Link] = {}
         self._former: list[Link] = []
 
     @classmethod
-    def of(cls, settings: HttpService, database: Database) -> Self | None:
+    def of(cls, settings: HttpService, database: Database, bus: SubscriptionBus) -> Self | None:
         """None where the server has no secret to show: then there is nothing but this exchange."""
         if not settings.client_secret:
             return None
@@ -51,6 +63,7 @@ class Peers:
             own_url=settings.mcp_url,
             issuer=settings.issuer,
             call_seconds=settings.peer_seconds,
+            bus=bus,
         )
 
     @asynccontextmanager
@@ -163,5 +176,8 @@ class Peers:
         link = self._links.get(peer.id)
         if link is None or (link.peer.url, link.peer.name, link.peer.prefix) != (peer.url, peer.name, peer.prefix):
             self._former += [link] if link else []
-            link = self._links[peer.id] = Link(peer, self._own_url, self._call_seconds)
+            link = self._links[peer.id] = Link(peer, self._own_url, self._call_seconds, self._tell_of_change)
         return link
+
+    async def _tell_of_change(self) -> None:
+        await self._bus.publish(ToolsListChanged())
