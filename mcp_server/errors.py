@@ -1,12 +1,21 @@
 """Errors become words here, and only here: what a model or a person reads when a call does not succeed."""
 
+import json
+from typing import Any
+
 from mcp_types import CallToolResult, TextContent
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from core.policy.errors import DomainError, InvalidInput
+from mcp_server.fields import description_of
+from mcp_server.text import quoted
 
 KIND = "org.jupyterhealth/error"
 """In `_meta` of a refusal and in `data` of an error: which of core/policy/errors.py it is, for programs."""
+_MOST, _LONGEST = 5, 40
+"""Unknown arguments that are named, and characters of each."""
 INTERNAL = "The exchange failed to answer this; the failure was logged. Trying again is unlikely to help."
 
 
@@ -19,20 +28,69 @@ def said(sentence: str) -> CallToolResult:
     return CallToolResult(content=[TextContent(text=sentence)], is_error=True)
 
 
-def invalid_arguments(tool: str, allowed: list[str], error: ValidationError) -> InvalidInput:
-    """One sentence on what is wrong with a tool's arguments. It repeats no value: that may be a patient's name."""
-    faults = error.errors(include_url=False, include_input=False, include_context=False)
-    unknown = [_place(fault["loc"]) for fault in faults if fault["type"] == "extra_forbidden"]
-    wrong = [_fault(fault["loc"], fault["msg"]) for fault in faults if fault["type"] != "extra_forbidden"]
+def invalid_arguments(of: str, model: type[BaseModel], error: ValidationError) -> InvalidInput:
+    """One sentence on what is wrong with the arguments of a tool or prompt: which one, what it takes, what was got.
+
+    Numbers are repeated and what should have been one of a few words; other text is not: it may be a patient's name.
+    """
+    faults = error.errors(include_url=False)
+    unknown = [fault for fault in faults if fault["type"] == "extra_forbidden"]
+    wrong = [_fault(model, fault) for fault in faults if fault["type"] != "extra_forbidden"]
     if unknown:
-        takes = f"takes {', '.join(allowed)}" if allowed else "takes no arguments"
-        wrong.insert(0, f"{tool} {takes}; it does not know {', '.join(unknown)}")
+        allowed = ", ".join(model.model_fields)
+        names = ", ".join(_named(str(fault["loc"][-1])) for fault in unknown[:_MOST])
+        wrong.insert(0, f"{of} takes {allowed or 'no arguments'}; it does not know {names}")
     return InvalidInput("; ".join(wrong) + ".")
 
 
-def _fault(location: tuple[int | str, ...], message: str) -> str:
-    return f"{_place(location)}: {message.removeprefix('Value error, ')}"
+def _named(argument: str) -> str:
+    return argument if argument.isidentifier() and len(argument) <= _LONGEST else quoted(argument, _LONGEST)
 
 
-def _place(location: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in location) or "arguments"
+def _fault(model: type[BaseModel], fault: ErrorDetails) -> str:
+    name = ".".join(str(part) for part in fault["loc"][:1])
+    if not name:
+        return f"arguments: {_message(fault)}"
+    field = model.model_fields.get(name)
+    kind, given, context = fault["type"], fault["input"], fault.get("ctx", {})
+    if kind == "missing":
+        return f"{name} is missing{_explained(field)}"
+    if kind in _PATTERNS:
+        return f"{name} is not as it should be{_explained(field)}"
+    said = _MUST.get(kind, "").format_map(context)
+    return f"{name} must be {said}: got {_got(kind, given)}" if said else f"{name}: {_message(fault)}"
+
+
+def _explained(field: FieldInfo | None) -> str:
+    description = description_of(field) if field else None
+    return f" ({description.rstrip('.')})" if description else ""
+
+
+def _message(fault: ErrorDetails) -> str:
+    return fault["msg"].removeprefix("Value error, ")
+
+
+def _got(kind: str, given: Any) -> str:
+    """What was given, as far as it can be nobody's name."""
+    if isinstance(given, str):
+        tellable = kind == "literal_error" or given.isdecimal()
+        return f"the text {quoted(given)}" if tellable else f"text of {len(given)} characters"
+    if given is None or isinstance(given, bool | int | float):
+        return json.dumps(given)[:_LONGEST]
+    return "a list" if isinstance(given, list) else "an object"
+
+
+_PATTERNS = {"string_pattern_mismatch", "string_too_short"}
+_MUST = {
+    "int_type": "an integer",
+    "int_from_float": "an integer",
+    "int_parsing_size": "an integer below 9223372036854775808",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "string_type": "text",
+    "literal_error": "{expected}",
+    "string_too_long": "at most {max_length} characters long",
+    "greater_than_equal": "at least {ge}",
+    "less_than_equal": "at most {le}",
+}
+"""By pydantic's type of a fault. Others, and what our own validators say, have words of their own."""

@@ -12,10 +12,9 @@ from pydantic_core import to_json
 from core.policy.errors import InvalidInput
 from mcp_server.tool import Answer
 
-MAX_CHARACTERS = 20_000
-"""8,000 tokens: JSON made of numbers and names comes to about 2.5 characters a token."""
+MAX_CHARACTERS = 12_500
+"""8,000 tokens: of ids and words a token holds 2.5 bytes and more, of times and numbers, as series have them, 1.6."""
 _HEADROOM = 1_000
-_QUOTED = 60
 
 Position = TypeVar("Position")
 
@@ -25,11 +24,11 @@ def answered(answer: Answer) -> CallToolResult:
 
     Raises InvalidInput when it is too long for a host to read.
     """
-    text = to_json(answer.body).decode()
-    if len(text) > MAX_CHARACTERS:
+    text = to_json(answer.body)
+    if len(text) > MAX_CHARACTERS:  # bytes: what is beyond ASCII takes more tokens, too
         raise InvalidInput("The answer would be too long to read: ask for less, such as one patient or fewer days.")
     return CallToolResult(
-        content=[TextContent(text=answer.text), TextContent(text=text)], structured_content=answer.body
+        content=[TextContent(text=answer.text), TextContent(text=text.decode())], structured_content=answer.body
     )
 
 
@@ -77,11 +76,6 @@ def position_of(cursor: str | None, shape: type[Position]) -> Position | None:
         return TypeAdapter(shape).validate_json(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (binascii.Error, ValidationError, ValueError) as error:
         raise InvalidInput("This cursor is not a next_cursor of this tool: call it without one to begin.") from error
-
-
-def quoted(text: str) -> str:
-    """Text from data inside a sentence: as a JSON string, so that it cannot pass for words of ours."""
-    return to_json(text if len(text) <= _QUOTED else text[: _QUOTED - 1] + "…").decode()
 
 
 def _fitting(rows: list[dict[str, Any]]) -> int:

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, AwareDatetime, TypeAdapter, ValidationError
 
 from core.policy.errors import InvalidInput
+from mcp_server.text import quoted
 
 TIME_ZONE = "local to the patient, by the UTC offset recorded with each reading; UTC (Z) where none was"
 """What every answer says that tells or takes a patient's times."""
@@ -86,7 +87,8 @@ def duration(name: str, text: str) -> timedelta:
         length = timedelta()
     if not _SHORTEST <= length <= _LONGEST:
         raise InvalidInput(
-            f"{name} must be a duration from one minute to ten years, such as PT6H or P2D (ISO 8601), or 6h or 2 days."
+            f"{name} must be a duration from one minute to ten years, such as PT6H or P2D (ISO 8601), or 6h or 2 days: "
+            f"got {quoted(text)}."
         )
     return length
 
@@ -100,10 +102,11 @@ def _moment(name: str, text: str) -> datetime:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise InvalidInput(
-            f"{name} must be an ISO 8601 date such as 2026-11-01, or a date-time such as 2026-11-01T07:30:00-08:00."
+            f"{name} must be an ISO 8601 date such as 2026-11-01, or a date-time such as 2026-11-01T07:30:00-08:00: "
+            f"got {quoted(text)}."
         ) from error
     if not 1900 <= moment.year <= 2200:
-        raise InvalidInput(f"{name} must be between the years 1900 and 2200.")
+        raise InvalidInput(f"{name} must be between the years 1900 and 2200: got {quoted(text)}.")
     return moment
 
 

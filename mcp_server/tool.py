@@ -94,7 +94,7 @@ class Tool(Generic[ArgumentsT]):
         try:
             return self.arguments.model_validate(arguments or {})
         except ValidationError as error:
-            raise errors.invalid_arguments(self.name, list(self.arguments.model_fields), error) from None
+            raise errors.invalid_arguments(self.name, self.arguments, error) from None
 
     def listed(self) -> types.Tool:
         """The tool as `tools/list` shows it."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mcp_server.features.asking import Client
-from mcp_server.results import quoted
+from mcp_server.text import quoted
 from mcp_server.tool import Ask, Tool
 
 MAX_CHOICES = 20

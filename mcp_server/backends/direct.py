@@ -34,6 +34,7 @@ from mcp_server.database import Database, TookTooLong
 from mcp_server.features import progress
 from mcp_server.features.asking import NOBODY, Client, calling
 from mcp_server.queries import question, unframed
+from mcp_server.text import visible
 from mcp_server.tool import Answer, Tool
 
 _MAY = {permission: f"may_{permission.replace(':', '_')}" for permission in Permission}
@@ -287,7 +288,7 @@ class Call:
         given = self._arguments
         if instead["data_types"]:
             kind = "study" if given.get("patient_id") is None else "patient"
-            there_are = f"Data types of {kind} {given[f'{kind}_id']}: {instead['data_types']}."
+            there_are = f"Data types of {kind} {given[f'{kind}_id']}: {visible(instead['data_types'])}."
             return f"{no_such('data type', given['data_type'])} {there_are}"
         named = [
             no_such(kind, given[f"{kind}_id"])
@@ -295,5 +296,5 @@ class Call:
             if given.get(f"{kind}_id") is not None
         ]
         if instead["studies"]:
-            named.append(f"Your studies: {instead['studies']}.")
+            named.append(f"Your studies: {visible(instead['studies'])}.")
         return " ".join(named) or "There is nothing here that you can see."

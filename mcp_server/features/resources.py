@@ -13,7 +13,7 @@ from mcp_server.apps import APPS, App
 from mcp_server.backends import Backend
 from mcp_server.features.answers import admitted, body_of, of_resource, refused
 from mcp_server.resources import JSON, STUDY, Resource, find, offered
-from mcp_server.results import quoted
+from mcp_server.text import quoted
 from mcp_server.tool import Tool
 
 _AN_HOUR = 3_600_000

@@ -3,14 +3,14 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 import mcp_types as types
 from pydantic import BeforeValidator, Field, ValidationError
-from pydantic.fields import FieldInfo
 
 from mcp_server import errors
-from mcp_server.results import quoted
+from mcp_server.fields import description_of
+from mcp_server.text import quoted
 from mcp_server.tool import Arguments
 
 _DIGITS = re.compile(r"\s*(0|[1-9][0-9]{0,18})\s*", re.ASCII)
@@ -25,12 +25,6 @@ def _id(text: Any) -> int:
 
 StudyId = Annotated[int, BeforeValidator(_id), Field(description="A study's id, such as 30001.")]
 PatientId = Annotated[int, BeforeValidator(_id), Field(description="A patient's id, such as 40001.")]
-
-
-def _description(field: FieldInfo) -> str | None:
-    """Where an argument may be left out, the kind of argument has it."""
-    kinds = [FieldInfo.from_annotation(kind) for kind in get_args(field.annotation)]
-    return field.description or next((kind.description for kind in kinds if kind.description), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +44,7 @@ class Prompt:
             title=self.title,
             description=self.description,
             arguments=[
-                types.PromptArgument(name=name, description=_description(field), required=field.is_required())
+                types.PromptArgument(name=name, description=description_of(field), required=field.is_required())
                 for name, field in self.arguments.model_fields.items()
             ],
         )
@@ -60,7 +54,7 @@ class Prompt:
         try:
             arguments = self.arguments.model_validate(given or {})
         except ValidationError as error:
-            raise errors.invalid_arguments(self.name, list(self.arguments.model_fields), error) from None
+            raise errors.invalid_arguments(self.name, self.arguments, error) from None
         return self.text.format_map({name: self._said(value) for name, value in arguments})
 
     def _said(self, value: int | str | None) -> str:

@@ -15,7 +15,9 @@ SELECT
         ) AS study
     ) END AS studies,
     CASE WHEN :data_type::text IS NOT NULL THEN (
-        SELECT string_agg(code.coding_code, ', ' ORDER BY code.id)
+        SELECT string_agg(CASE
+            WHEN code.coding_code ~ '^[[:alnum:]._:-]+$' THEN code.coding_code ELSE to_json(code.coding_code)::text
+        END, ', ' ORDER BY code.id)
         FROM core_codeableconcept AS code
         WHERE EXISTS (
             SELECT FROM access_observation AS access

@@ -1,14 +1,15 @@
 """Access: what the caller may see and why, and who looked at a patient."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
+from pydantic_core import to_json
 
 from core.policy.checks import check_token_includes
 from core.policy.permissions import Permission
 from core.policy.roles import ALL_ROLES, permissions_left
 from mcp_server.arguments import Cursor, End, Start
-from mcp_server.results import counted, page, position_of
+from mcp_server.results import MAX_CHARACTERS, counted, page, position_of
 from mcp_server.times import window
 from mcp_server.tool import Answer, Arguments, Ask, Id, Output, Page, Tool
 
@@ -16,6 +17,7 @@ PAGE = 50
 """Accesses in one answer."""
 NAMED = 20
 """Studies, organizations or parts of a narrowing in one answer."""
+_ROOM = MAX_CHARACTERS - 200
 
 
 class GetAccessLog(Arguments):
@@ -149,15 +151,15 @@ async def get_my_access(_: GetMyAccess, ask: Ask) -> Answer:
         "scopes": sorted(found["token"]["scopes"].split()),
         "is_mcp_token": principal.permissions is not None,
     }
-    body = {
-        **found,
-        "user_id": principal.user_id,
-        "user_type": principal.user_type.value,
-        "roles": roles,
-        "token": token,
-        "returned": len(found["studies"]),
-        "truncated": len(found["studies"]) < found["total"],
-    }
+    body = _fitting(
+        {
+            **found,
+            "user_id": principal.user_id,
+            "user_type": principal.user_type.value,
+            "roles": roles,
+            "token": token,
+        }
+    )
     rest = " list_studies has them all." if body["truncated"] else ""
     narrowed = "" if token["narrowed"] is None and token["permissions"] is None else " The token narrows this further."
     return Answer(
@@ -165,6 +167,15 @@ async def get_my_access(_: GetMyAccess, ask: Ask) -> Answer:
         f"{body['organizations_total']}.{rest}{narrowed} Observations of others need their consent.",
         body,
     )
+
+
+def _fitting(body: dict[str, Any]) -> dict[str, Any]:
+    """`body` with as many of its studies and organizations as fit into one answer. Sets `returned` and `truncated`."""
+    studies, organizations = body["studies"], body["organizations"]
+    while len(to_json(body)) > _ROOM:
+        (studies if len(studies) > len(organizations) else organizations).pop()
+    told = len(studies) == body["total"] and len(organizations) == body["organizations_total"]
+    return {**body, "returned": len(studies), "truncated": not told}
 
 
 TOOLS = (

@@ -15,7 +15,7 @@ MEASURES = 20
 """Components and units in one answer, and groups of them."""
 NAMED = 10
 """Outliers on each side that are named."""
-_ROOM = MAX_CHARACTERS - 1_000
+_ROOM = MAX_CHARACTERS - 200
 
 
 class SummarizeStudyCohort(Arguments):

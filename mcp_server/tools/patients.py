@@ -5,7 +5,8 @@ from typing import Annotated
 from pydantic import Field
 
 from mcp_server.arguments import Cursor, Day, PatientOrStudy, Text, containing
-from mcp_server.results import counted, page, position_of, quoted
+from mcp_server.results import counted, page, position_of
+from mcp_server.text import quoted
 from mcp_server.times import TIME_ZONE
 from mcp_server.tool import Answer, Arguments, Ask, Id, Output, Page, Tool
 

@@ -9,7 +9,7 @@ from mcp_server.results import MAX_CHARACTERS
 from mcp_server.schemas import find, references
 from mcp_server.tool import Answer, Arguments, Ask, Output, Tool
 
-_ROOM = MAX_CHARACTERS - 1_000
+_ROOM = MAX_CHARACTERS - 50
 
 
 class GetOmhSchema(Arguments):

@@ -7,7 +7,8 @@ from pydantic_core import to_json
 
 from mcp_server.arguments import Cursor, Text, containing
 from mcp_server.features.asking import Client
-from mcp_server.results import counted, page, position_of, quoted, shortened
+from mcp_server.results import counted, page, position_of, shortened
+from mcp_server.text import quoted
 from mcp_server.tool import Answer, Arguments, Ask, Id, Output, Page, Tool
 
 PAGE = 50

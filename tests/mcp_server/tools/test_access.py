@@ -186,10 +186,18 @@ def test_a_superuser_is_told_so_and_of_the_first_of_many_studies(as_user, clinic
     assert answer["organizations_total"] == 22
 
 
+def test_long_names_of_many_studies_still_make_one_answer(as_user, clinic):
+    for _ in range(20):
+        clinic.study.pk, clinic.study.name, clinic.study._state.adding = None, "é" * 255, True
+        clinic.study.save()
+    answer = as_user(clinic.practitioner).answer(MINE)
+    assert (answer["total"], answer["truncated"]) == (21, True)
+    assert 10 < answer["returned"] == len(answer["studies"]) < 21
+
+
 def test_a_study_that_came_after_the_login_is_said_to_be_left_out(as_user, clinic):
     person = as_user(clinic.practitioner)
-    clinic.study.pk = clinic.study._state.adding = None
-    clinic.study._state.adding = True
+    clinic.study.pk, clinic.study._state.adding = None, True
     clinic.study.save()
     answer = person.answer(MINE)
     assert (answer["total"], answer["token"]["studies_left_out"]) == (1, 1)

@@ -246,13 +246,14 @@ FAULTS = [
     ),
     (
         {"start": "yesterday"},
-        "start must be an ISO 8601 date such as 2026-11-01, or a date-time such as 2026-11-01T07:30:00-08:00.",
+        "start must be an ISO 8601 date such as 2026-11-01, or a date-time such as 2026-11-01T07:30:00-08:00: "
+        'got "yesterday".',
     ),
-    ({"end": "9999-12-31"}, "end must be between the years 1900 and 2200."),
-    ({"limit": 0}, "limit: Input should be greater than or equal to 1."),
-    ({"limit": 501}, "limit: Input should be less than or equal to 500."),
-    ({"limit": "many"}, "limit: Input should be a valid integer."),
-    ({"order": "random"}, "order: Input should be 'newest' or 'oldest'."),
+    ({"end": "9999-12-31"}, 'end must be between the years 1900 and 2200: got "9999-12-31".'),
+    ({"limit": 0}, "limit must be at least 1: got 0."),
+    ({"limit": 501}, "limit must be at most 500: got 501."),
+    ({"limit": "many"}, "limit must be an integer: got text of 4 characters."),
+    ({"order": "random"}, "order must be 'newest' or 'oldest': got the text \"random\"."),
     ({"cursor": "x"}, "This cursor is not a next_cursor of this tool: call it without one to begin."),
     ({"cursor": "WzFd"}, "This cursor is not a next_cursor of this tool: call it without one to begin."),
 ]
@@ -297,7 +298,7 @@ def test_a_cursor_at_either_end_of_time_is_asked_about(person, clinic, patient, 
 @pytest.mark.parametrize("text", ["0001-01-01", "0001-01-01T00:00:00+14:00", "9999-12-31", "9999-12-31T23:59:59-12:00"])
 def test_a_date_beyond_reason_is_refused(person, patient, name, text):
     said = person.refusal(TOOL, patient_id=patient.pk, **{name: text})
-    assert said == f"{name} must be between the years 1900 and 2200."
+    assert said == f'{name} must be between the years 1900 and 2200: got "{text}".'
 
 
 @pytest.mark.parametrize("text", ["1900-01-01", "1900-01-01T00:00:00+23:59", "2200-12-31", "2200-12-31T23:59:59-23:59"])

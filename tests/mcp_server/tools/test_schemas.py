@@ -8,7 +8,7 @@ from referencing.jsonschema import DRAFT7
 from core.models import AuditEvent
 from mcp_server import schemas
 from mcp_server.tools import schemas as tool
-from tests.mcp_server.tools.world import Clinic, glucose
+from tests.mcp_server.tools.world import Clinic
 
 TOOL = "get_omh_schema"
 
@@ -27,16 +27,18 @@ def is_valid(answer, data):
 @pytest.mark.parametrize("name", schemas.names())
 def test_every_schema_comes_with_all_that_it_refers_to(name):
     found, schema = schemas.find(name)
-    answer = tool._fitting({"name": found, "json_schema": schema, "references": schemas.references(schema)})
     assert found == name
-    assert not answer["truncated"]
-    assert not is_valid(answer, {})  # every reference is found, or this raises
+    answer = tool._fitting({"name": found, "json_schema": schema, "references": schemas.references(schema)})
+    assert answer["truncated"] == (None in answer["references"].values())
+    asked = {uri: part or schemas.find(uri)[1] for uri, part in answer["references"].items()}
+    assert not is_valid({**answer, "references": asked}, {})  # every reference is found, or this raises
 
 
 def test_a_data_point_is_validated_with_the_answer_alone(person):
-    answer = person.answer(TOOL, name="blood-glucose")
-    assert answer["name"] == "omh:blood-glucose:4.0"
-    good, bad = glucose(100, "2026-11-01T12:00:00Z")["body"], glucose(100, "2026-11-01T12:00:00Z", unit="mg")["body"]
+    answer = person.answer(TOOL, name="body-weight")
+    assert answer["name"] == "omh:body-weight:3.0"
+    at = {"effective_time_frame": {"date_time": "2026-11-01T12:00:00Z"}}
+    good, bad = ({**at, "body_weight": {"value": 70, "unit": unit}} for unit in ("kg", "bushels"))
     assert is_valid(answer, good)
     assert not is_valid(answer, bad)
 
