@@ -20,7 +20,8 @@ Send = Callable[[CallToolRequestParams], Awaitable[CallToolResult | InputRequire
 
 async def answered(params: CallToolRequestParams, host: Client, send: Send) -> CallToolResult:
     """Raises InputRequired for a host of 2026-07-28, which brings its replies with what the exchange has sealed."""
-    asked = params.model_copy(update={"input_responses": host.brought, "request_state": host.state})
+    brought = {"inputResponses": host.brought, "requestState": host.state}
+    asked = CallToolRequestParams.model_validate({**params.model_dump(by_alias=True), **brought}, by_name=False)
     for _ in range(_MAX_ROUNDS):
         result = await send(asked)
         if isinstance(result, CallToolResult):
