@@ -8,10 +8,11 @@ import select
 import socket
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import cycle, islice
 
 _SECONDS_TO_ANSWER = 30
 _MOST_AT_ONCE = 1 << 16
@@ -56,10 +57,16 @@ class Generator:
     def __init__(self, executor: ProcessPoolExecutor) -> None:
         self._executor = executor
 
-    def run(self, request: Request, *, connections: int, seconds: float, alike: bool = False) -> Load:
-        """Ask for `seconds`. Raises WrongAnswerError unless every answer is a 200 with the same body; or `alike`, with
-        one as long: a link to the next page is sealed anew each time."""
-        return self._executor.submit(_ask, request, connections, seconds, alike).result()
+    def run(
+        self, request: Request | Sequence[Request], *, connections: int, seconds: float, alike: bool = False
+    ) -> Load:
+        """Ask for `seconds`; where there are several requests, each connection has one.
+
+        Raises WrongAnswerError unless every answer is a 200 with the same body; or `alike`, with one as long: a link to
+        the next page is sealed anew each time.
+        """
+        requests = [request] if isinstance(request, Request) else list(request)
+        return self._executor.submit(_ask, requests, connections, seconds, alike).result()
 
 
 @contextmanager
@@ -98,11 +105,11 @@ def _content_length(head: bytes) -> int:
     return int(rest.partition(b"\r\n")[0])
 
 
-def _ask(request: Request, connections: int, seconds: float, alike: bool) -> Load:
+def _ask(requests: Sequence[Request], connections: int, seconds: float, alike: bool) -> Load:
     with ExitStack() as stack:
         poll = stack.enter_context(select.epoll())
         by_number = {}
-        for _ in range(connections):
+        for request in islice(cycle(requests), connections):
             connection = _Connection(request)
             stack.enter_context(connection.socket)
             poll.register(connection.socket, select.EPOLLIN)

@@ -27,15 +27,15 @@ def measure(measured: Measured, generator: Generator, effort: Effort) -> None:
     [sdk] = free_ports(1)
     with echo_server("stateful", sdk):
         requests = {
-            ECHO: _in_session(sdk, "echo", {"text": "hello"}),
-            LIST_STUDIES: _in_session(
+            ECHO: _in_sessions(sdk, "echo", {"text": "hello"}),
+            LIST_STUDIES: _in_sessions(
                 measured.exchange.mcp_port, "list_studies", {}, authorization=f"Bearer {measured.access_token}"
             ),
         }
-        refuse_failures(generator, *requests.values())
+        refuse_failures(generator, *(each for [each, *_] in requests.values()))
         ways = {
-            way: partial(generator.run, request, connections=CONNECTIONS, seconds=effort.seconds)
-            for way, request in requests.items()
+            way: partial(generator.run, each, connections=CONNECTIONS, seconds=effort.seconds)
+            for way, each in requests.items()
         }
         in_turns(ways, 1)  # to warm up
         found = in_turns(ways, effort.rounds)
@@ -60,16 +60,12 @@ def _show(found: dict[str, list[Load]]) -> None:
     show(f"A tool call in a session, {CONNECTIONS} connections", ["calls/s", "p50", "p99"], "of the echo", rows)
 
 
-def _in_session(port: int, name: str, arguments: dict[str, Any], **headers: str) -> Request:
-    session = open_session(port, **headers)
-    return request(
-        port,
-        "/mcp",
-        _message("tools/call", {"name": name, "arguments": arguments}, 2),
-        **_headers(**headers),
-        mcp_session_id=session,
-        mcp_protocol_version=VERSION,
-    )
+def _in_sessions(port: int, name: str, arguments: dict[str, Any], **headers: str) -> list[Request]:
+    """One for each connection: a client has one request with an id under way, and so has its session."""
+    call = _message("tools/call", {"name": name, "arguments": arguments}, 2)
+    own = {**_headers(**headers), "mcp_protocol_version": VERSION}
+    sessions = [open_session(port, **headers) for _ in range(CONNECTIONS)]
+    return [request(port, "/mcp", call, **own, mcp_session_id=session) for session in sessions]
 
 
 def open_session(port: int, **headers: str) -> str:
