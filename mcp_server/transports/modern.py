@@ -1,8 +1,7 @@
 """The revision 2026-07-28: every request stands alone. The SDK serves it; what is added is when it ends."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import anyio
@@ -45,7 +44,7 @@ class Modern:
 
     async def _json(self, request: Message, scope: Scope, receive: Receive, send: Send) -> None:
         with anyio.CancelScope() as call:
-            with _after(_QUICK_SECONDS, lambda: _until_gone(receive, call)):
+            with _After(_QUICK_SECONDS, lambda: _until_gone(receive, call)):
                 await self._handle(True, request, scope, receive, send)
 
     async def _stream(self, request: Message, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,7 +59,7 @@ class Modern:
 
             self._streams.add(stream)
             try:
-                with _after(_QUICK_SECONDS, lambda: _until_over(reader, stream)):
+                with _After(_QUICK_SECONDS, lambda: _until_over(reader, stream)):
                     await self._handle(False, request, scope, receive, patient)
             finally:
                 self._streams.discard(stream)
@@ -84,17 +83,26 @@ def _wants_stream(headers: dict[bytes, bytes], body: bytes) -> bool:
     return any(wish in body for wish in _STREAMS_ONLY) and accepts(headers.get(b"accept", b""))[1]
 
 
-@contextmanager
-def _after(seconds: float, start: Callable[[], Coroutine[Any, Any, None]]) -> Iterator[None]:
-    """Runs `start()` beside what is inside, should that take longer than `seconds`."""
-    beside: list[asyncio.Task[None]] = []
-    timer = asyncio.get_running_loop().call_later(seconds, lambda: beside.append(asyncio.create_task(start())))
-    try:
-        yield
-    finally:
-        timer.cancel()
-        for task in beside:
-            task.cancel()
+class _After:
+    """Runs `start()` beside what is inside, should that take longer than `seconds`. A class: a generator costs more."""
+
+    __slots__ = ("_beside", "_seconds", "_start", "_timer")
+
+    def __init__(self, seconds: float, start: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._seconds = seconds
+        self._start = start
+        self._beside: asyncio.Task[None] | None = None
+
+    def __enter__(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self._seconds, self._begin)
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        if self._beside is not None:
+            self._beside.cancel()
+
+    def _begin(self) -> None:
+        self._beside = asyncio.create_task(self._start())
 
 
 async def _until_gone(receive: Receive, call: anyio.CancelScope) -> None:
