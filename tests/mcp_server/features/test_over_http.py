@@ -15,13 +15,14 @@ from mcp.client.subscriptions import ResourceUpdated
 from mcp_types.version import LATEST_MODERN_VERSION
 from oauth2_provider.models import AccessToken
 
+from core.actions.mcp_tokens import create_token
 from core.models import AuditEvent
 from mcp_server.app import build_server
 from mcp_server.auth.login import GivenToken
 from mcp_server.backends.forward import Forward
-from mcp_server.resources import READINGS, STUDY
+from mcp_server.resources import PATIENT, READINGS, STUDY
 from mcp_server.transports.http import http_app
-from tests.factories import PatientFactory
+from tests.factories import PatientFactory, StudyFactory
 from tests.mcp_server.features.conftest import MODES
 from tests.mcp_server.features.inbox import SOON, Inbox, written
 from tests.mcp_server.service import standing_token
@@ -108,6 +109,33 @@ async def test_a_new_reading_is_told_of(settings, clinic, patient, token, connec
         await one_more(clinic, patient)
         async with asyncio.timeout(SOON):
             assert await anext(aiter(subscription)) == ResourceUpdated(readings(patient))
+
+
+@pytest.mark.parametrize("connected", [over_http, forwarded])
+async def test_a_token_for_one_study_finds_nothing_of_another(settings, clinic, patient, connected):
+    """Of a patient of both, neither."""
+    other, token = await written(_token_for_another_study, clinic)
+    foreign = (f"jhe://studies/{clinic.study.pk}", f"jhe://patients/{patient.pk}", readings(patient))
+    async with connected(settings, token) as client:
+        listed = await client.list_resources()
+        assert [str(resource.uri) for resource in listed.resources][2:] == [f"jhe://studies/{other}"]
+        for uri in foreign:
+            with pytest.raises(MCPError):
+                await client.read_resource(uri)
+        for template, argument in ((STUDY, "study_id"), (PATIENT, "patient_id")):
+            found = await client.complete(
+                types.ResourceTemplateReference(uri=template), {"name": argument, "value": ""}
+            )
+            assert found.completion.values == ([str(other)] if argument == "study_id" else [])
+        mine = f"jhe://studies/{other}"
+        async with client.listen(resource_subscriptions=[*foreign, mine]) as subscription:
+            assert subscription.honored.resource_subscriptions == [mine]
+
+
+def _token_for_another_study(clinic):
+    other = StudyFactory(organization=clinic.organization)
+    _, token = create_token(actor=None, door="command", user=clinic.practitioner, studies=[other.pk])
+    return other.pk, token
 
 
 @pytest.mark.filterwarnings("ignore:.*:mcp.MCPDeprecationWarning")
