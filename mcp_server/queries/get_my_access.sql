@@ -98,9 +98,9 @@ SELECT
                 'permissions', token.permissions,
                 'narrowed', (
                     SELECT json_build_object(
-                        'studies', narrowing.studies[:named],
-                        'organizations', narrowing.organizations[:named],
-                        'data_types', narrowing.data_types[:named],
+                        'studies', narrowing.studies[1 : :named],
+                        'organizations', narrowing.organizations[1 : :named],
+                        'data_types', narrowing.data_types[1 : :named],
                         'everywhere', narrowing.everywhere,
                         'every_data_type', narrowing.every_code,
                         'patient_id', narrowing.patient_id,

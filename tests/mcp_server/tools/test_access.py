@@ -1,12 +1,22 @@
 """Who looked at a patient, and what somebody may see and why."""
 
+from dataclasses import replace
+
 import pytest
 
 from core.actions.audit import record_access
 from core.actions.clients import register_stdio_client
-from core.models import PractitionerOrganization
+from core.models import Narrowing, PractitionerOrganization
+from core.policy.permissions import Permission
 from tests.bearer import client_of
-from tests.factories import EnrolmentFactory, MembershipFactory, PatientFactory, PractitionerFactory, UserFactory
+from tests.factories import (
+    EnrolmentFactory,
+    MembershipFactory,
+    PatientFactory,
+    PractitionerFactory,
+    StudyFactory,
+    UserFactory,
+)
 from tests.mcp_server.tools.world import Clinic, glucose, record
 
 LOG, MINE = "get_access_log", "get_my_access"
@@ -215,3 +225,47 @@ def test_what_is_read_of_somebody_is_recorded(as_user, clinic, audit):
     record(peter, clinic.glucose, glucose(100, "2026-11-01T12:00:00Z"))
     as_user(peter.user).answer(MINE)
     assert audit().patient_ids == [peter.pk]
+
+
+def test_a_narrowed_token_is_told_what_it_leaves_and_reads_no_log_of_its_own(as_user, clinic):
+    patient, other = clinic.patient(), StudyFactory(organization=clinic.organization)
+    look(clinic.practitioner, patient)
+    narrowing = Narrowing.objects.create(user=clinic.practitioner, patient=patient, every_code=False)
+    narrowing.studies.add(clinic.study)
+    narrowing.codes.add(clinic.glucose, through_defaults={"letters": "rs"})
+    person = as_user(clinic.practitioner, narrowing)
+    answer = person.answer(MINE)
+    assert [study["study_id"] for study in answer["studies"]] == [clinic.study.pk]
+    assert other.pk not in answer["token"]["narrowed"]["studies"]
+    assert answer["token"]["narrowed"] == {
+        "studies": [clinic.study.pk],
+        "organizations": [],
+        "data_types": ["omh:blood-glucose:4.0"],
+        "everywhere": False,
+        "every_data_type": False,
+        "patient_id": patient.pk,
+        "truncated": False,
+    }
+    assert [organization["roles"] for organization in answer["organizations"]] == [["named"]]
+    log = person.answer(LOG, patient_id=patient.pk)
+    assert (log["sees"], log["total"], log["accesses"]) == ("nobody", 0, [])
+
+
+def test_a_managers_narrowed_token_reads_the_log_of_the_patient_that_it_leaves(as_user, clinic):
+    patient, other, manager = clinic.patient(), clinic.patient(), clinic.member("manager")
+    ids = [look(clinic.practitioner, patient, other), look(clinic.practitioner, other)]
+    narrowing = Narrowing.objects.create(user=manager, everywhere=True, patient=patient)
+    person = as_user(manager, narrowing)
+    assert told(person.answer(LOG, patient_id=patient.pk)) == ids[:1]
+    assert person.refusal(LOG, patient_id=other.pk) == f"No patient {other.pk} that you can see."
+
+
+def test_a_token_without_the_permission_is_refused_instead_of_hearing_that_nobody_looked(as_user, clinic, audit):
+    patient, person = clinic.patient(), as_user(clinic.member("manager"))
+    look(clinic.practitioner, patient)
+    person.principal = replace(person.principal, permissions=frozenset({Permission.PATIENT_READ}))
+    assert person.refusal(LOG, patient_id=patient.pk) == "The token does not include access_log:read."
+    assert (audit().action, audit().outcome) == (LOG, "refused")
+    answer = person.answer(MINE)
+    assert (answer["total"], answer["patients"], answer["token"]["is_mcp_token"]) == (0, 1, True)
+    assert {tuple(role["permissions"]) for role in answer["roles"]} == {("patient:read",)}
