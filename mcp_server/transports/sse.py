@@ -49,13 +49,13 @@ class Sse:
         async def application(scope: Scope, receive: Receive, send: Send) -> None:
             request = Request(scope, receive, send)
             try:
-                refusal = await self._security.validate_request(request, is_post=method == "POST")
-                if refusal is not None:
-                    await refusal(scope, receive, send)
-                elif scope["method"] != method:
+                if scope["method"] != method:
                     raise not_allowed(method)
-                else:
+                refusal = await self._security.validate_request(request, is_post=method == "POST")
+                if refusal is None:
                     await answer(request, send)
+                else:
+                    await refusal(scope, receive, send)
             except Refused as refused:
                 await refused.response(scope, receive, send)
             except Unavailable as error:
