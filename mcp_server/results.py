@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -12,9 +13,11 @@ from pydantic_core import to_json
 from core.policy.errors import InvalidInput
 from mcp_server.tool import Answer
 
-MAX_CHARACTERS = 12_500
-"""8,000 tokens: of ids and words a token holds 2.5 bytes and more, of times and numbers, as series have them, 1.6."""
+MAX_CHARACTERS = 20_000
+MAX_TOKENS = 8_000
+"""Of one answer. Times and numbers, as series have them, run into this limit first, words into the other."""
 _HEADROOM = 1_000
+_TOKEN = re.compile(rb"[A-Za-z]{1,6}|[0-9]{1,3}|[^A-Za-z0-9]{1,3}")
 
 Position = TypeVar("Position")
 
@@ -25,7 +28,7 @@ def answered(answer: Answer) -> CallToolResult:
     Raises InvalidInput when it is too long for a host to read.
     """
     text = to_json(answer.body)
-    if len(text) > MAX_CHARACTERS:  # bytes: what is beyond ASCII takes more tokens, too
+    if len(text) > MAX_CHARACTERS or (len(text) > MAX_TOKENS and tokens_at_most(text) > MAX_TOKENS):
         raise InvalidInput("The answer would be too long to read: ask for less, such as one patient or fewer days.")
     return CallToolResult(
         content=[TextContent(text=answer.text), TextContent(text=text.decode())], structured_content=answer.body
@@ -78,10 +81,19 @@ def position_of(cursor: str | None, shape: type[Position]) -> Position | None:
         raise InvalidInput("This cursor is not a next_cursor of this tool: call it without one to begin.") from error
 
 
+def tokens_at_most(text: bytes) -> int:
+    """What a model reads of UTF-8 text, counted generously: o200k_base and cl100k_base make fewer tokens of answers."""
+    return len(_TOKEN.findall(text))
+
+
 def _fitting(rows: list[dict[str, Any]]) -> int:
-    room = MAX_CHARACTERS - _HEADROOM
-    for count, row in enumerate(rows):
-        room -= len(to_json(row)) + 1
-        if room < 0:
+    texts = [to_json(row) for row in rows]
+    characters, tokens = MAX_CHARACTERS - _HEADROOM, MAX_TOKENS - _HEADROOM
+    if sum(map(len, texts)) + len(texts) <= tokens:
+        return len(rows)
+    for count, text in enumerate(texts):
+        characters -= len(text) + 1
+        tokens -= tokens_at_most(text) + 1
+        if min(characters, tokens) < 0:
             return count
     return len(rows)

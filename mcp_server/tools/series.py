@@ -8,7 +8,7 @@ from pydantic import Field
 from core.policy.errors import InvalidInput
 from mcp_server.apps import CHART
 from mcp_server.arguments import DataType, End, Start, one_spelling
-from mcp_server.results import MAX_CHARACTERS, shortened
+from mcp_server.results import shortened
 from mcp_server.times import TIME_ZONE, window
 from mcp_server.tool import Answer, Arguments, Ask, Id, Output, Tool
 
@@ -16,8 +16,8 @@ SUMMARIES = 40
 """In one answer: there are that many kinds and components only where a device makes up its own."""
 POINTS = 500
 """Points in one answer, if so many fit."""
-_CHARACTERS = MAX_CHARACTERS - 2_500
-"""What the points may take, so that all that is said beside them fits too."""
+_CHARACTERS = 12_000
+"""What the points may take: of times and numbers, 8,000 tokens hold no more, with all that is said beside them."""
 
 Component = Annotated[
     str | None,
