@@ -44,7 +44,7 @@ def peer_token(request: Request) -> str:
         _leave_audit_row(principal, peer, AuditEvent.Outcome.FAILED if is_away else AuditEvent.Outcome.REFUSED)
         raise CustomOAuth2Error(
             error="temporarily_unavailable" if is_away else "access_denied",
-            description=str(error),
+            description=f"{peer.name}: {error}" if is_away else str(error),
             status_code=HTTPStatus.SERVICE_UNAVAILABLE if is_away else HTTPStatus.BAD_REQUEST,
         ) from None
     _leave_audit_row(principal, peer, AuditEvent.Outcome.SUCCESS)

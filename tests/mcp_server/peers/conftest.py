@@ -100,7 +100,7 @@ def with_secret(settings: HttpService, live_server: Any) -> HttpService:
         update={
             "client_secret": SecretStr(renew_mcp_server_secret()),
             "given_token_url": f"{live_server.url}/o/token/",
-            "peer_seconds": 2,
+            "peer_seconds": 60,
         }
     )
 
@@ -110,6 +110,12 @@ async def asked(settings: HttpService, token: str) -> AsyncIterator[Client]:
     """The service, started, and somebody who asks it."""
     async with served(settings) as http, asking(http, token) as client:
         yield client
+
+
+@pytest.fixture(autouse=True)
+def _on_a_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing here depends on how fast a peer answers."""
+    monkeypatch.setattr("mcp_server.peers.link.PATIENCE_SECONDS", 60)
 
 
 @pytest.fixture

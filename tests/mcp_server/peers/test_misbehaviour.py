@@ -47,20 +47,23 @@ async def problem(client: Client) -> str:
 
 
 async def test_a_peer_that_is_down_is_missed_and_left_alone_for_a_while(
-    peer: Peer, north: OtherServer, with_secret: HttpService, token: str
+    peer: Peer, north: OtherServer, with_secret: HttpService, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("mcp_server.peers.link.PAUSE_SECONDS", 600)
     nowhere = f"http://127.0.0.1:{free_ports()[0]}/mcp"
     await Peer.objects.aupdate(url=nowhere)
     async with asked(with_secret, token) as client:
         assert await problem(client) == "North cannot be reached."
         result = await raw(client, NAME)
         assert result.is_error
-        assert words(result) == ("North did not answer a moment ago and is left alone for 10 s. Your other tools work.")
+        assert words(result) == (
+            "North did not answer a moment ago and is left alone for 600 s. Your other tools work."
+        )
         assert len(north.at("/token")) == 1
     assert [outcome for _, outcome, _ in await trail()] == ["failed"]
 
 
-async def test_a_call_that_takes_too_long_is_ended_and_so_is_what_the_peer_does(
+async def test_a_call_that_takes_too_long_is_ended(
     peer: Peer, north: OtherServer, with_secret: HttpService, token: str
 ) -> None:
     north.seconds_to_answer = 60
@@ -69,7 +72,6 @@ async def test_a_call_that_takes_too_long_is_ended_and_so_is_what_the_peer_does(
     assert result.is_error
     assert words(result) == "North took more than 0.5 s. Your other tools work."
     assert [outcome for _, outcome, _ in await trail()] == ["failed"]
-    await _until(lambda: north.cancelled == 1)
 
 
 async def test_a_call_that_is_cancelled_here_is_cancelled_there_and_in_the_trail(
@@ -136,39 +138,39 @@ async def test_an_authorization_server_that_calls_itself_another_is_asked_for_no
     assert not south.received
 
 
-@pytest.mark.parametrize("url", ["https://10.0.0.7/mcp", "https://169.254.169.254/mcp", "http://peer.example.org/mcp"])
 async def test_an_address_within_somebodys_network_is_not_connected_to(
-    peer: Peer, with_secret: HttpService, token: str, url: str
+    peer: Peer, with_secret: HttpService, token: str
 ) -> None:
-    await Peer.objects.aupdate(url=url)
     async with asked(with_secret, token) as client:
-        assert (await raw(client, NAME)).is_error
+        for url in ("https://10.0.0.7/mcp", "https://169.254.169.254/mcp", "http://peer.example.org/mcp"):
+            await Peer.objects.aupdate(url=url)
+            assert (await raw(client, NAME)).is_error
 
 
 # Broken
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        Response("<html>", media_type="text/html"),
-        Response("{", media_type="application/json"),
-        Response("[]", media_type="application/json"),
-        JSONResponse({"jsonrpc": "2.0", "id": 1, "result": {"content": "none"}}),
-        Response("data: nonsense\n\n", media_type="text/event-stream"),
-        Response(status_code=204),
-        Response(b"[" * 100_000, media_type="application/json"),
-    ],
-    ids=range(7),
-)
+GARBAGE = [
+    Response("<html>", media_type="text/html"),
+    Response("{", media_type="application/json"),
+    Response("[]", media_type="application/json"),
+    JSONResponse({"jsonrpc": "2.0", "id": 1, "result": {"content": "none"}}),
+    Response("data: nonsense\n\n", media_type="text/event-stream"),
+    Response(status_code=204),
+    Response(b"[" * 100_000, media_type="application/json"),
+]
+
+
 async def test_garbage_is_an_error_with_a_sentence(
-    peer: Peer, north: OtherServer, with_secret: HttpService, token: str, answer: Response
+    peer: Peer, north: OtherServer, with_secret: HttpService, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    north.instead = answer
-    async with asked(with_secret, token) as client:
-        result = await raw(client, NAME)
-        assert result.is_error
-        assert words(result).startswith("North ")
+    monkeypatch.setattr("mcp_server.peers.link.PAUSE_SECONDS", 0)
+    async with asked(with_secret.model_copy(update={"peer_seconds": 3}), token) as client:
+        for answer in GARBAGE:
+            north.instead = answer
+            result = await raw(client, NAME)
+            assert result.is_error
+            assert words(result).startswith("North ")
         assert not (await raw(client, "get_study_count")).is_error
 
 
@@ -280,9 +282,8 @@ async def test_links_to_what_is_there_are_left_out_and_what_is_ours_in_meta_too(
     assert "org.jupyterhealth/error" not in north.calls[0].meta
 
 
-@pytest.mark.parametrize("mode", ["2026-07-28", "legacy"])
 async def test_progress_comes_through_marked_as_the_peers(
-    peer: Peer, north: OtherServer, with_secret: HttpService, token: str, mode: str
+    peer: Peer, north: OtherServer, with_secret: HttpService, token: str
 ) -> None:
     north.progress = [(1, f"half{HIDDEN} way »")]
     told: list[tuple[float, str | None]] = []
@@ -290,7 +291,9 @@ async def test_progress_comes_through_marked_as_the_peers(
     async def hear(progress: float, _: float | None, message: str | None) -> None:
         told.append((progress, message))
 
-    async with served(with_secret) as http, asking(http, token, mode) as client:
-        result = await client.call_tool(NAME, {}, progress_callback=hear)
-    assert json.loads(as_json(result))["structuredContent"] == {"trials": 7}
-    assert told == [(1, "North: «half [2J way»")]
+    async with served(with_secret) as http:
+        for mode in ("2026-07-28", "legacy"):
+            async with asking(http, token, mode) as client:
+                result = await client.call_tool(NAME, {}, progress_callback=hear)
+            assert json.loads(as_json(result))["structuredContent"] == {"trials": 7}
+    assert told == [(1, "North: «half [2J way»")] * 2

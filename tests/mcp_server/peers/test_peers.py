@@ -10,6 +10,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.conf import settings as django
 from mcp import Client, MCPError
+from mcp.client.streamable_http import streamable_http_client
 from mcp_types import (
     CallToolRequest,
     CallToolRequestParams,
@@ -31,7 +32,7 @@ from tests import tokens
 from tests.factories import StudyFactory
 from tests.mcp_server.peers.conftest import asked, opened
 from tests.mcp_server.peers.other_server import OtherServer, refused, said
-from tests.mcp_server.service import standing_token
+from tests.mcp_server.service import served, standing_token
 
 NAME = "north__count_trials"
 
@@ -204,6 +205,20 @@ async def test_a_token_that_is_narrowed_to_a_study_reaches_no_peer(
     assert not north.received
 
 
+async def test_the_endpoint_of_a_study_reaches_no_peer(
+    peer: Peer, north: OtherServer, with_secret: HttpService, token: str, lab: Organization
+) -> None:
+    study = await sync_to_async(StudyFactory)(organization=lab)
+    url = tokens.RESOURCE.replace("/mcp", f"/studies/{study.pk}/mcp")
+    async with served(with_secret) as http:
+        http.headers["Authorization"] = f"Bearer {token}"
+        async with Client(streamable_http_client(url, http_client=http)) as client:
+            assert "list_studies" in await names(client)
+            assert NAME not in await names(client)
+            await unknown(client, NAME)
+    assert not north.received
+
+
 async def test_an_mcp_token_reaches_no_peer(
     peer: Peer, north: OtherServer, with_secret: HttpService, mary: User
 ) -> None:
@@ -258,18 +273,25 @@ async def test_who_is_unknown_at_the_peer_is_told_what_to_do(
     assert [outcome for _, outcome, _ in await trail()] == ["refused"]
 
 
-@pytest.mark.parametrize("status", [429, 500, 503])
 async def test_an_authorization_server_in_trouble_is_away_and_mary_keeps_her_other_tools(
-    peer: Peer, north: OtherServer, with_secret: HttpService, token: str, status: int
+    peer: Peer,
+    north: OtherServer,
+    with_secret: HttpService,
+    token: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    north.token_answer = refused("server_error", "x", status)
+    monkeypatch.setattr("mcp_server.peers.link.PAUSE_SECONDS", 0)
     async with asked(with_secret, token) as client:
-        assert "list_studies" in await names(client)
-        result = await raw(client, NAME)
+        for status in (429, 500, 503):
+            north.token_answer = refused("server_error", "x", status)
+            assert "list_studies" in await names(client)
+            result = await raw(client, NAME)
+            assert result.is_error
+            assert words(result) == (
+                "North: Its authorization server is not ready: try again in a minute. Your other tools work."
+            )
         assert not (await raw(client, "get_study_count")).is_error
-    assert result.is_error
-    assert words(result).endswith("Your other tools work.")
-    assert [outcome for action, outcome, _ in await trail() if action == NAME] == ["failed"]
+    assert [outcome for action, outcome, _ in await trail() if action == NAME] == ["failed"] * 3
 
 
 async def test_a_wrong_secret_of_the_mcp_server_gets_nobody_a_token(
