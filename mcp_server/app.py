@@ -19,6 +19,7 @@ from mcp_server.features.prompts import Prompts
 from mcp_server.features.resources import Resources
 from mcp_server.features.subscriptions import Subscriptions
 from mcp_server.features.tools import Tools
+from mcp_server.features.wire import WireResults
 from mcp_server.instructions import INSTRUCTIONS
 from mcp_server.sessions import Sessions
 from mcp_server.tool import Tool
@@ -82,4 +83,5 @@ def build_server(
     server.middleware.append(
         RequestStateBoundary(remembering or RequestStateSecurity.ephemeral(), default_audience=server.name)
     )
+    server.middleware.append(WireResults(server))
     return server

@@ -13,6 +13,7 @@ from mcp_server.auth.bearer import known_caller
 from mcp_server.sessions.streams import Reader, Stands
 from mcp_server.transports.exchange import Kernel
 from mcp_server.transports.messages import accepts
+from mcp_server.transports.quick_calls import QuickCalls
 
 _LISTEN = b"subscriptions/listen"
 _STREAMS_ONLY = (b'"progressToken"', b'"io.modelcontextprotocol/logLevel"')
@@ -29,6 +30,7 @@ class Modern:
         self._kernel = kernel
         self._security = security
         self._stands = stands
+        self._quick = QuickCalls(kernel, security)
         self._streams: set[anyio.CancelScope] = set()
 
     def end_streams(self) -> None:
@@ -40,12 +42,15 @@ class Modern:
         if _wants_stream(headers, request.get("body", b"")):
             await self._stream(request, scope, receive, send)
         else:
-            await self._json(request, scope, receive, send)
+            await self._json(request, scope, headers, receive, send)
 
-    async def _json(self, request: Message, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _json(
+        self, request: Message, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send
+    ) -> None:
         with anyio.CancelScope() as call:
             with _After(_QUICK_SECONDS, lambda: _until_gone(receive, call)):
-                await self._handle(True, request, scope, receive, send)
+                if request.get("more_body") or not await self._quick.answer(scope, headers, request["body"], send):
+                    await self._handle(True, request, scope, receive, send)
 
     async def _stream(self, request: Message, scope: Scope, receive: Receive, send: Send) -> None:
         reader = Reader(known_caller(scope), self._stands)

@@ -1,0 +1,52 @@
+"""Results of tools as 2026-07-28 has them on the wire, made once (docs/adr/0046).
+
+The SDK dumps a result, reads it by the revision's schema, dumps it again and copies the server's name into it, each
+time. What tools here answer has that shape already; a test holds it to the schema.
+"""
+
+from typing import Any
+
+from mcp.server import Server
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp_types import SERVER_INFO_META_KEY, CallToolRequestParams, CallToolResult, TextContent
+from mcp_types.methods import validate_client_request
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+
+_PLAIN_RESULT = {"content", "structured_content", "is_error"}
+_PLAIN_TEXT = {"type", "text"}
+
+
+class WireResults:
+    """Middleware of the server whose results it writes, next to the handler."""
+
+    def __init__(self, server: Server[Any]) -> None:
+        handler = server.get_request_handler("tools/call")
+        if handler is None:
+            raise ValueError("The server has no tools.")
+        self._call = handler.handler
+        self._server = {SERVER_INFO_META_KEY: server.server_info_stamp}
+
+    async def __call__(self, ctx: ServerRequestContext[Any], call_next: CallNext) -> HandlerResult:
+        version = ctx.protocol_version
+        if ctx.method != "tools/call" or version not in MODERN_PROTOCOL_VERSIONS:
+            return await call_next(ctx)
+        validate_client_request("tools/call", version, ctx.params)
+        result = await self._call(ctx, CallToolRequestParams.model_validate(ctx.params, by_name=False))
+        return self._plain(result) or self._dumped(result)
+
+    def _plain(self, result: HandlerResult) -> dict[str, Any] | None:
+        """Text and structured content, which is what all tools of our own answer."""
+        if type(result) is not CallToolResult or not result.model_fields_set <= _PLAIN_RESULT:
+            return None
+        content = []
+        for part in result.content:
+            if type(part) is not TextContent or not part.model_fields_set <= _PLAIN_TEXT:
+                return None
+            content.append({"type": "text", "text": part.text})
+        structured = {} if result.structured_content is None else {"structuredContent": result.structured_content}
+        said = {"content": content, **structured, "isError": result.is_error}
+        return {**said, "resultType": "complete", "_meta": self._server}
+
+    def _dumped(self, result: Any) -> dict[str, Any]:
+        dumped: dict[str, Any] = result.model_dump(by_alias=True, mode="json", exclude_none=True)
+        return {"resultType": "complete", **dumped, "_meta": {**self._server, **(dumped.get("_meta") or {})}}
