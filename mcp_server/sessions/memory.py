@@ -13,7 +13,7 @@ from mcp_server.sessions.session import Session
 from mcp_server.sessions.store import EVENTS_SECONDS, MAX_EVENTS, Edit, Event, Hear, Limits, Message, Stream
 
 MAX_BYTES = 8 * 1024 * 1024
-"""What one subject's streams hold together; whole streams give way, the oldest first."""
+"""What one subject's streams hold together; whole streams give way, the oldest first, and then the oldest events."""
 _SWEEP_SECONDS = 30
 FULL = "This server keeps as many sessions as it can: try again in some minutes, or without a session."
 
@@ -34,6 +34,12 @@ class _Stream:
         self.touched = time.monotonic()
         return self.size - before
 
+    def shorten(self) -> int:
+        """By how many bytes it shrank."""
+        shrunk = len(self.events.popleft().data)
+        self.size -= shrunk
+        return shrunk
+
 
 @dataclass(slots=True)
 class _Streams:
@@ -48,6 +54,8 @@ class _Streams:
         self.by_name.move_to_end(name)
         while self.size > MAX_BYTES and len(self.by_name) > 1:
             self.drop(next(iter(self.by_name)))
+        while self.size > MAX_BYTES and len(stream.events) > 1:
+            self.size -= stream.shorten()
 
     def drop(self, name: str) -> None:
         self.size -= self.by_name.pop(name).size

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from itertools import count
 from secrets import token_hex
 from typing import Any
@@ -63,7 +64,8 @@ class Questions:
 
     async def _withdraw(self, emit: Emit, request_id: str) -> None:
         params = {"requestId": request_id, "reason": "It took too long."}
-        await emit({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params})
+        with suppress(Unavailable):
+            await emit({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params})
 
 
 def _result(answer: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,10 +9,13 @@ import pytest
 
 from mcp_server.auth.caller import Caller
 from mcp_server.sessions import streams
+from mcp_server.sessions.memory import Memory
 from mcp_server.sessions.store import MAX_EVENTS, Store
 from mcp_server.settings import HttpService
+from mcp_server.transports import event_stream
 from tests import tokens
 from tests.mcp_server.sessions.client import Client, call, notification, request, text
+from tests.mcp_server.sessions.conftest import LIMITS
 from tests.mcp_server.sessions.worker import worker
 
 NewStore = Callable[..., Store]
@@ -316,3 +319,26 @@ async def test_a_stream_ends_when_its_token_expires(
             monkeypatch.setattr("mcp_server.sessions.streams.time.time", lambda: later)
             assert await stream.rest() == []
         assert (await mary.call("say")).status_code == 401
+
+
+async def test_a_client_that_takes_nothing_from_its_stream_is_cut_off(
+    settings_without_database: HttpService, http: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_stream, "_SEND_SECONDS", 0.1)
+    store = Memory(LIMITS)
+    async with worker(settings_without_database, store) as served:
+        mary = Client(http, served.url)
+        await mary.initialize()
+        session = await store.find(mary.session_id or "")
+        assert session is not None
+        assert served.sessions is not None
+        host, port = served.url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port), limit=1_000)
+        lines = [f"{name}: {value}" for name, value in mary.headers(Host="localhost").items()]
+        writer.write("\r\n".join(["GET /mcp HTTP/1.1", *lines, "", ""]).encode())
+        await reader.readuntil(b"retry: 1000")
+        while served.sessions.streams._reading:
+            await served.sessions.notify(session, "notifications/message", {"data": "x" * 500_000})
+            await asyncio.sleep(0.01)
+        assert text((await mary.call("say", {"text": "here"})).json()) == "here"
+        writer.close()

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx2
-import pytest
 
 from mcp_server.sessions.redis import RedisStore
 from mcp_server.settings import HttpService
@@ -177,12 +176,6 @@ async def test_a_session_outlives_its_worker(
     async with worker(settings_without_database, RedisStore(redis.url, LIMITS)) as after:
         mary.url = after.url
         assert text((await mary.call("session")).json()) == "2025-11-25 None"
-
-
-@pytest.fixture
-def stopped(redis: RedisServer):
-    yield redis
-    redis.start()
 
 
 async def test_while_redis_is_away_sessions_are_told_so_and_others_notice_nothing(
