@@ -65,6 +65,8 @@ class OtherServer:
     cancelled: int = 0
     lives: int = 3600
     names_itself: str = ""
+    is_of_the_handshake: bool = False
+    """Knows no revision without `initialize`."""
 
     @property
     def url(self) -> str:
@@ -128,7 +130,9 @@ def _app(other: OtherServer) -> Starlette:
         async def again() -> Any:
             return messages.pop() if messages else await receive()
 
-        if other.instead is not None:
+        if other.is_of_the_handshake and "server/discover" in other.received[-1].body:
+            await Response(status_code=400)(scope, again, send)
+        elif other.instead is not None:
             await other.instead(scope, again, send)
         elif token not in other.good_tokens:
             await Response(status_code=401)(scope, again, send)

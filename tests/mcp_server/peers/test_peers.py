@@ -87,6 +87,18 @@ async def test_mary_sees_the_peers_tools_under_its_prefix_and_calls_one(
     assert await trail() == [(NAME, "success", mary.pk)]
 
 
+async def test_a_peer_of_the_handshake_revisions_is_asked_as_it_understands(
+    peer: Peer, north: OtherServer, with_secret: HttpService, token: str
+) -> None:
+    north.is_of_the_handshake = True
+    async with asked(with_secret, token) as client:
+        assert NAME in await names(client)
+        for _ in range(2):
+            assert (await raw(client, NAME)).structured_content == {"trials": 7}
+    assert len([received for received in north.at("/mcp") if "server/discover" in received.body]) == 1
+    assert len(north.at("/token")) == 1
+
+
 async def test_the_peer_is_asked_with_its_own_token_and_marys_never_leaves(
     peer: Peer, north: OtherServer, with_secret: HttpService, token: str, mary: User
 ) -> None:
