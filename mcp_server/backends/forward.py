@@ -13,6 +13,7 @@ from mcp.client.subscriptions import SubscriptionLost
 from mcp.server.context import ServerRequestContext
 from mcp_types import (
     INTERNAL_ERROR,
+    SERVER_INFO_META_KEY,
     CallToolRequest,
     CallToolRequestParams,
     CallToolResult,
@@ -89,7 +90,7 @@ class Forward:
             return await questions.answered(params, host, send)
 
         try:
-            return await self._asked(ask, host.capabilities)
+            return _as_ours(await self._asked(ask, host.capabilities))
         except MCPError as error:
             if error.error.code == _IN_WORDS:
                 return errors.said(error.error.message)
@@ -142,6 +143,12 @@ class Forward:
     def _endpoint(self, **options: Any) -> Client:
         transport = streamable_http_client(self._mcp_url, http_client=self._http)
         return Client(transport, mode=LATEST_MODERN_VERSION, cache=None, **options)
+
+
+def _as_ours(answer: CallToolResult) -> CallToolResult:
+    """The host is told who answers by the server that it speaks with, in the revisions that tell it."""
+    meta = {name: value for name, value in (answer.meta or {}).items() if name != SERVER_INFO_META_KEY}
+    return answer.model_copy(update={"meta": meta or None})
 
 
 class _Gateway(httpx2.AsyncBaseTransport):

@@ -18,7 +18,7 @@ from demo.services import ROOT, Exchange
 from demo.welcome import PASSWORD
 from jhe import embedded
 from tests.e2e.stdio import answer, enter, environment, started, url_in
-from tests.e2e.test_inspector import CALLS
+from tests.e2e.test_inspector import CALLS, mcp_token
 
 MARY = Person("manager_mary@example.com", PASSWORD)
 
@@ -127,7 +127,7 @@ async def test_a_question_that_has_waited_long_enough_says_where_to_log_in_and_t
 
 
 async def test_an_agent_asks_with_an_mcp_token_and_no_browser(exchange: Exchange, tmp_path: Path) -> None:
-    token = mcp_token(exchange)
+    token = mcp_token(exchange, MARY.email)
     async with started(exchange, tmp_path, JHE_MCP_TOKEN=token) as client:
         count = await client.call_tool("get_study_count", {})
     assert count.structured_content["total"] == 2  # type: ignore[index]
@@ -174,8 +174,18 @@ async def test_both_backends_answer_the_same(exchange: Exchange, home: Path) -> 
         assert forwarding.instructions == direct.instructions
         for tool, arguments in calls:
             one, other = await forwarding.call_tool(tool, arguments), await direct.call_tool(tool, arguments)
-            assert (one.content, one.structured_content) == (other.content, other.structured_content)
             assert one.is_error == other.is_error
+            if tool not in TELLS_OF_ITSELF:
+                assert (one.content, one.structured_content) == (other.content, other.structured_content), tool
+        resources = (await forwarding.list_resources()).resources
+        assert resources == (await direct.list_resources()).resources
+        for resource in resources:
+            assert await forwarding.read_resource(resource.uri) == await direct.read_resource(resource.uri)
+        assert (await forwarding.list_prompts()).prompts == (await direct.list_prompts()).prompts
+
+
+TELLS_OF_ITSELF = {"get_access_log", "get_my_access", "get_server_capabilities"}
+"""The trail has a row more by the second call; and a token's own limits, and a server's own abilities, are its own."""
 
 
 @pytest.mark.parametrize("mode", ["legacy", "auto", "2026-07-28"])
@@ -184,28 +194,49 @@ async def test_hosts_of_every_era_are_served(exchange: Exchange, home: Path, mod
         assert not (await client.call_tool("get_study_count", {})).is_error
 
 
-async def test_stdout_carries_the_protocol_and_nothing_else(exchange: Exchange, tmp_path: Path) -> None:
-    hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "host", "version": "1"}}
+HELLO = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "host", "version": "1"}}
+META = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
+GARBAGE = (
+    b"this is not JSON",
+    b"",
+    b"[]",
+    b"null",
+    b'{"jsonrpc": "2.0"}',
+    b"\xff\xfe\x00",
+    b"[" * 100_000,
+    b"x" * 5_000_000,
+)
+
+
+@pytest.mark.parametrize("opening", ["initialize", "server/discover"])
+async def test_stdout_carries_the_protocol_and_nothing_else_whatever_comes_in(
+    exchange: Exchange, tmp_path: Path, opening: str
+) -> None:
+    meta = {"_meta": META} if opening == "server/discover" else {}
     messages = [
-        {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello},
-        {"jsonrpc": "2.0", "method": "notifications/initialized"},
-        {"jsonrpc": "2.0", "id": 2, "method": "tools/list"},
-        {"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": {"name": "get_study_count"}},
-        {"jsonrpc": "2.0", "id": 4, "method": "no/such"},
+        {"jsonrpc": "2.0", "id": 1, "method": opening, "params": meta or HELLO},
+        {"jsonrpc": "2.0", "id": 2, "method": "tools/list", "params": meta},
+        {"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": {"name": "get_study_count", **meta}},
+        {"jsonrpc": "2.0", "id": 4, "method": "no/such", "params": meta},
     ]
     process = await anyio.open_process(
-        [sys.executable, "-m", "mcp_server", "stdio"],
+        [sys.executable, "-X", "dev", "-m", "mcp_server", "stdio"],
         env={**environment(exchange, tmp_path), "PYTHONWARNINGS": "always"},
         cwd=ROOT,
+        stderr=subprocess.DEVNULL,
     )
+    written = b""
     async with process:
         assert process.stdin is not None
         assert process.stdout is not None
-        for message in [*messages, "this is not JSON"]:
-            await process.stdin.send(f"{message if isinstance(message, str) else json.dumps(message)}\n".encode())
-        written = b""
-        while written.count(b"\n") < 4:
-            written += await process.stdout.receive()
+        for message, garbage in zip(messages, [GARBAGE, (), GARBAGE, ()], strict=True):
+            for line in (*garbage, json.dumps(message).encode()):
+                await process.stdin.send(line + b"\n")
+            while b'"id":%d' % message["id"] not in written:
+                written += await process.stdout.receive()
         await process.stdin.aclose()
         assert await process.wait() == 0
     lines = [json.loads(line) for line in written.splitlines()]
@@ -253,16 +284,3 @@ async def test_an_exchange_that_cannot_be_reached_is_said_to_be(exchange: Exchan
 async def test_an_address_without_encryption_gets_no_token(exchange: Exchange, tmp_path: Path) -> None:
     plain = await command(exchange, tmp_path, "login", "--url", "http://exchange.example/mcp")
     assert b"tokens are sent over https only" in plain.stderr
-
-
-def mcp_token(exchange: Exchange) -> str:
-    """manager_mary's, for everything that she may read."""
-    created = subprocess.run(
-        [sys.executable, "manage.py", "mcp_token", "create", "--user", MARY.email],
-        cwd=ROOT,
-        env=exchange.environment,
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    [token] = re.findall(r"jhe_pat_[0-9A-Za-z]+", created.stdout.decode())
-    return str(token)
