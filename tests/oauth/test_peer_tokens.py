@@ -21,7 +21,7 @@ from core.actions.peers import keep_login, renew_mcp_server_secret, save_peer, t
 from core.models import AuditEvent, Organization, Peer, PeerLogin, User
 from core.policy.peers import ACCESS_TOKEN, MCP_SERVER_CLIENT_ID, TOKEN_EXCHANGE
 from tests.bearer import token_of
-from tests.factories import MembershipFactory, OrganizationFactory
+from tests.factories import MembershipFactory, OrganizationFactory, PatientFactory, UserFactory
 from tests.mcp_server.peers.conftest import opened
 from tests.mcp_server.peers.other_server import OtherServer, other_server, refused
 from tests.oauth import flow
@@ -200,6 +200,16 @@ def test_missing_and_forbidden_are_one_answer(ann: User, secret: str, peer: Peer
     assert (forbidden.status_code, forbidden.content) == (missing.status_code, missing.content)
     Peer.objects.update(enabled=False)
     assert ask(ann, secret, peer).content == missing.content
+
+
+def test_a_superuser_sees_every_peer_and_a_patient_of_the_organization_none(
+    secret: str, peer: Peer, lab: Organization
+) -> None:
+    superuser, patient = UserFactory(is_superuser=True), PatientFactory(organizations=[lab], user=UserFactory()).user
+    assert error(ask(superuser, secret, peer)) == "access_denied"
+    assert error(ask(patient, secret, peer)) == "invalid_target"
+    Peer.objects.update(enabled=False)
+    assert error(ask(superuser, secret, peer)) == "invalid_target"
 
 
 def test_the_mcp_server_is_given_nothing_else_by_its_secret(ann: User, secret: str, peer: Peer) -> None:
