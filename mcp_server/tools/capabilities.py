@@ -54,6 +54,12 @@ class Limits(Output):
     points_per_series: int
 
 
+class ClientOffers(Output):
+    forms: Annotated[bool, Field(description="The person can be asked what is meant (elicitation).")]
+    sampling: Annotated[bool, Field(description="Its model can be asked to put things into words.")]
+    roots: Annotated[list[str] | None, Field(description="The folders it works in, where it says so. None is read.")]
+
+
 class ServerCapabilities(Output):
     version: str
     protocol_revisions: Annotated[list[str], Field(description="Of MCP, the newest first.")]
@@ -67,12 +73,19 @@ class ServerCapabilities(Output):
     data_types_total: int
     truncated: bool
     limits: Limits
+    client: Annotated[ClientOffers, Field(description="What your client offers this server; it can do without.")]
     time_zone: Annotated[str, Field(description="What a date means, and in which time zone readings are told.")]
 
 
 async def get_server_capabilities(_: GetServerCapabilities, ask: Ask) -> Answer:
     found = await ask("get_server_capabilities", limit=DATA_TYPES)
-    body = {**_offered(), **found, "truncated": len(found["data_types"]) < found["data_types_total"]}
+    client = {
+        "forms": ask.client.has_forms,
+        "sampling": ask.client.capabilities.sampling is not None,
+        "roots": await ask.client.roots(),
+    }
+    truncated = len(found["data_types"]) < found["data_types_total"]
+    body = {**_offered(), **found, "truncated": truncated, "client": client}
     tools = sum(len(subject["tools"]) for subject in body["subjects"])
     return Answer(
         f"Tools: {tools}, prompts: {len(body['prompts'])}, resources: {len(body['resources'])}, kinds of data: "

@@ -204,3 +204,16 @@ def test_without_a_model_it_is_said_that_there_is_none(clinic: Clinic, host: Cal
     result = called(host(clinic.practitioner, mode), "get_study_metadata", arguments)
     assert not result.is_error
     assert "your client offers no model" in said(result)
+
+
+@BOTH_ERAS
+def test_a_client_reads_what_it_offers(clinic: Clinic, host: Callable[..., Host], mode: str) -> None:
+    async def roots(_: ClientRequestContext) -> types.ListRootsResult:
+        return types.ListRootsResult(roots=[types.Root(uri="file:///home/mary")])
+
+    asks = host(clinic.practitioner, mode)
+    callbacks = {"list_roots_callback": roots, "elicitation_callback": Mary()}
+    much = called(asks, "get_server_capabilities", {}, **callbacks).structured_content or {}
+    nothing = called(asks, "get_server_capabilities", {}).structured_content or {}
+    assert much["client"] == {"forms": True, "sampling": False, "roots": ["file:///home/mary"]}
+    assert nothing["client"] == {"forms": False, "sampling": False, "roots": None}
