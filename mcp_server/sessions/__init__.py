@@ -39,6 +39,8 @@ class Sessions:
         self.streams = Streams(store)
         self._questions = Questions()
         self._running: dict[tuple[str, RequestId], Callable[[], None]] = {}
+        self.opened = self.ended = 0
+        """By clients, in this process."""
 
     @asynccontextmanager
     async def run(self) -> AsyncIterator[None]:
@@ -54,6 +56,7 @@ class Sessions:
         """A new session, with more `fields` of it."""
         session = new_session(caller, **fields)
         await self._store.keep(session)
+        self.opened += 1
         return session
 
     async def find(self, session_id: str, caller: Caller | None) -> Session | None:
@@ -71,6 +74,7 @@ class Sessions:
 
     async def end(self, session: Session) -> None:
         await self._store.forget(session.id)
+        self.ended += 1
         await self._tell({"ended": session.id})
 
     async def ids(self) -> list[str]:

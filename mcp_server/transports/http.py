@@ -56,13 +56,15 @@ def http_app(settings: HttpService) -> Service:
         backend,
         sessions=sessions,
         is_stateless=sessions is None,
-        elsewhere=peers, bus=bus,
+        elsewhere=peers,
+        bus=bus,
         remembering=remembering(settings),
     )
     server.middleware[:0] = [*([Traced()] if is_collected() else []), Measured(TOOLS)]
     mcp = StreamableHttp(server, settings, sessions, backend.stands)
     bounds = Bounds.of(settings)
-    readiness = Readiness({"database": database.check, "keys": verifier.check_keys, **bounds.checks})
+    checks = {"database": database.check, "keys": verifier.check_keys, **bounds.checks}
+    readiness = Readiness(checks if sessions is None else {**checks, "sessions": sessions.ready})
     bounded, of_a_study = bounds.around(mcp), bounds.around(StudyDoor(mcp, database))
     resources = resources_of(settings, step_up.scopes)
 
@@ -85,7 +87,7 @@ def http_app(settings: HttpService) -> Service:
             if is_collected():
                 stack.enter_context(collected())
             await stack.enter_async_context(database)
-            await stack.enter_async_context(published(*readings(database, verifier, bounds)))
+            await stack.enter_async_context(published(*readings(database, verifier, bounds, sessions)))
             await stack.enter_async_context(mcp.run())
             if sessions is not None:
                 watches = SessionWatches(backend.look, sessions, settings.watch_interval)

@@ -8,11 +8,12 @@ from mcp_server import metrics
 from mcp_server.auth.verifier import Verifier
 from mcp_server.database import Database
 from mcp_server.metrics import Read
+from mcp_server.sessions import Sessions
 from mcp_server.transports.bounds import Bounds
 
 
 def readings(
-    database: Database, verifier: Verifier, bounds: Bounds
+    database: Database, verifier: Verifier, bounds: Bounds, sessions: Sessions | None
 ) -> tuple[Mapping[Gauge, Read], Mapping[Counter, Read]]:
     """For `metrics.published`."""
     gauges: dict[Gauge, Read] = {
@@ -27,4 +28,9 @@ def readings(
         metrics.KEY_FETCHES: lambda: sum(keys.fetches for keys in verifier.keys),
         metrics.KEY_FAILURES: lambda: sum(keys.failures for keys in verifier.keys),
     }
+    if sessions is not None:
+        counters |= {
+            metrics.SESSIONS_OPENED: lambda: sessions.opened,
+            metrics.SESSIONS_ENDED: lambda: sessions.ended,
+        }
     return gauges, counters

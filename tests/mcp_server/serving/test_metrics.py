@@ -1,5 +1,6 @@
 """Metrics tell how much and how fast, and of nobody."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from core.models import User
 from mcp_server.settings import HttpService
 from tests.factories import MembershipFactory, PatientFactory
 from tests.mcp_server.service import called, served, standing_token
+from tests.mcp_server.sessions.client import Client
 
 CALLS, SECONDS = "mcp_tool_calls_total", "mcp_tool_call_seconds_count"
 
@@ -63,6 +65,18 @@ async def test_tokens_keys_connections_and_refusals_are_counted(settings: HttpSe
     assert REGISTRY.get_sample_value("mcp_database_connections_in_use") == 0
 
 
+async def test_sessions_are_counted(settings: HttpService, token: str) -> None:
+    since = Since()
+    async with served(settings.model_copy(update={"sessions": True})) as http:
+        mary = Client(http, "http://localhost:8001", token)
+        await mary.initialize()
+        ready = await http.get("http://localhost:8001/readyz")
+        await mary.delete()
+    assert ready.json()["parts"]["sessions"] == "ok"
+    assert since("mcp_sessions_opened_total") == 1
+    assert since("mcp_sessions_ended_total") == 1
+
+
 async def test_nobody_can_be_found_in_them_and_no_client_makes_them_grow(
     settings: HttpService, user: User, token: str
 ) -> None:
@@ -88,8 +102,6 @@ async def test_they_are_not_at_the_public_port(settings_without_database: HttpSe
 
 
 async def test_requests_that_wait_for_a_connection_are_counted(settings: HttpService, token: str) -> None:
-    import asyncio
-
     since = Since()
     async with served(settings.model_copy(update={"pool_size": 1})) as http:
         answers: list[Any] = await asyncio.gather(*(called(http, "get_study_count", token=token) for _ in range(6)))
