@@ -35,7 +35,7 @@ from mcp_server.transports.messages import Refused, accepts, no_such_session, no
 from mcp_server.transports.reply import Reply
 
 _SESSION_ID = b"mcp-session-id"
-_EVENT_ID = re.compile(r"([0-9a-f]{1,32})\.([0-9]{1,20}(?:-[0-9]{1,20})?)")
+_EVENT_ID = re.compile(r"([0-9a-f]{1,32})\.([0-9]{1,19}(?:-[0-9]{1,19})?)")
 _RESUMABLE_FROM_THE_START = "2025-11-25"
 """The first revision whose clients know events without data."""
 

@@ -106,15 +106,15 @@ async def test_events_are_not_found_by_their_ids_in_another_session(
             assert "not kept" in refused.text
 
 
-@pytest.mark.parametrize("last", ["", "0", "0.x", "../0.1", "0.1.2", "*.1", f"0.{'9' * 30}"])
 async def test_what_is_no_event_id_is_refused(
-    settings_without_database: HttpService, new_store: NewStore, http: httpx2.AsyncClient, last: str
+    settings_without_database: HttpService, new_store: NewStore, http: httpx2.AsyncClient
 ) -> None:
     async with worker(settings_without_database, new_store()) as served:
         mary = Client(http, served.url)
         await mary.initialize()
-        refused = await http.get(f"{served.url}/mcp", headers=mary.headers(**{"Last-Event-ID": last}))
-        assert refused.status_code == 400
+        for last in ("", "0", "0.x", "../0.1", "0.1.2", "*.1", f"0.{'9' * 30}", f"0.{'9' * 20}"):
+            refused = await http.get(f"{served.url}/mcp", headers=mary.headers(**{"Last-Event-ID": last}))
+            assert refused.status_code == 400, last
 
 
 async def test_a_client_that_goes_away_cancels_nothing_and_fetches_the_answer_later(
