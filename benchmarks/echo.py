@@ -47,7 +47,7 @@ def main(which: str, port: str = "0") -> None:
     if which == "stdio":
         server().run("stdio")
         return
-    # The options of mcp_server.transports.http.serve.
+    # The options of mcp_server.transports.serving.serve.
     uvicorn.run(
         {"sdk": sdk, "stateful": stateful, "nothing": nothing}[which](),
         host="127.0.0.1",
