@@ -20,18 +20,16 @@ class WireResults:
     """Middleware of the server whose results it writes, next to the handler."""
 
     def __init__(self, server: Server[Any]) -> None:
-        handler = server.get_request_handler("tools/call")
-        if handler is None:
-            raise ValueError("The server has no tools.")
-        self._call = handler.handler
+        self._handler_of = server.get_request_handler
         self._server = {SERVER_INFO_META_KEY: server.server_info_stamp}
 
     async def __call__(self, ctx: ServerRequestContext[Any], call_next: CallNext) -> HandlerResult:
         version = ctx.protocol_version
-        if ctx.method != "tools/call" or version not in MODERN_PROTOCOL_VERSIONS:
+        tools = self._handler_of("tools/call") if ctx.method == "tools/call" else None
+        if tools is None or version not in MODERN_PROTOCOL_VERSIONS:
             return await call_next(ctx)
         validate_client_request("tools/call", version, ctx.params)
-        result = await self._call(ctx, CallToolRequestParams.model_validate(ctx.params, by_name=False))
+        result = await tools.handler(ctx, CallToolRequestParams.model_validate(ctx.params, by_name=False))
         return self._plain(result) or self._dumped(result)
 
     def _plain(self, result: HandlerResult) -> dict[str, Any] | None:
