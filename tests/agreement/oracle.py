@@ -47,7 +47,22 @@ class World:
 
 
 def oracle_of(world: World, user: int) -> "Oracle":
-    return NarrowedOracle(world, user) if user in world.limits else Oracle(world, user)
+    return NarrowedOracle(world, user, world.limits[user]) if user in world.limits else Oracle(world, user)
+
+
+def oracle_at(world: World, user: int, study: int) -> "Oracle":
+    """At the endpoint of a study that the user reaches: the token is narrowed to it, besides what it is narrowed to."""
+    limit = world.limits.get(user)
+    return NarrowedOracle(
+        world,
+        user,
+        Limit(
+            studies=frozenset({study}),
+            organizations=None,
+            codes=None if limit is None else limit.codes,
+            patient=None if limit is None else limit.patient,
+        ),
+    )
 
 
 class Oracle:
@@ -106,9 +121,9 @@ class Oracle:
 class NarrowedOracle(Oracle):
     """What one user may see with a token that is narrowed."""
 
-    def __init__(self, world: World, user: int) -> None:
+    def __init__(self, world: World, user: int, limit: Limit) -> None:
         super().__init__(world, user)
-        self.limit, self.person = world.limits[user], Oracle(world, user)
+        self.limit, self.person = limit, Oracle(world, user)
         self.superuser = False
         self.own &= self.in_question()
 

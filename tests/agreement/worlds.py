@@ -219,7 +219,7 @@ def _reading(patient: Patient, code: CodeableConcept, number: int) -> NewObserva
             "header": {},
             "body": {
                 measure: {"value": 100 + number, "unit": unit},
-                "effective_time_frame": {"date_time": f"2026-03-01T08:0{number}:00Z"},
+                "effective_time_frame": {"date_time": f"2026-03-01T08:{5 * number:02}:00Z"},
             },
         },
     )
