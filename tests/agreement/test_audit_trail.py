@@ -1,7 +1,8 @@
 """Everybody reads of the audit trail what the rules say, in random worlds, and again after rights were taken away."""
 
+import asyncio
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,9 @@ from hypothesis import strategies as st
 from core.actions.audit import record_access
 from core.actions.clients import register_stdio_client
 from core.models import AuditEvent, AuditReach
+from core.policy.principal import Principal
+from mcp_server.database import Database
+from tests.agreement.asking import Asking, log_in
 from tests.agreement.oracle import Oracle, World
 from tests.agreement.worlds import RANDOM_WORLDS, Rows, build, take_a_right_away, worlds
 from tests.bearer import client_of
@@ -116,6 +120,39 @@ def check_over_fhir(world: World, rows: Rows, trail: dict[int, Event]) -> None:
                 assert ("192.0.2.1" in json.dumps(resource)) == reader.sees_source(trail[id_])
 
 
+async def check_over_mcp(
+    url: str, world: World, rows: Rows, principals: list[Principal], trail: dict[int, Event]
+) -> None:
+    """get_access_log says the same of each patient; what reading it leaves in the trail itself is not looked at."""
+    async with Database(url, size=2, wait=5, statement_timeout=10) as database:
+        for number, principal in enumerate(principals):
+            reader, oracle = Reader(world, number), Oracle(world, number)
+            for p in oracle.patients() if reader.active else ():
+                told = await whole_log(Asking.as_principal(database, principal), rows.patients[p].pk)
+                assert {
+                    access["access_id"]: access["address"] is not None
+                    for access in told
+                    if access["access_id"] in trail
+                } == {
+                    id_: reader.sees_source(event)
+                    for id_, event in trail.items()
+                    if reader.sees(event) and p in reader.patients_of(event)
+                }
+
+
+async def whole_log(ask: Asking, patient_id: int) -> list[dict[str, Any]]:
+    """Every page of it."""
+    told: list[dict[str, Any]] = []
+    more: dict[str, str] = {}
+    while True:
+        page = await ask("get_access_log", patient_id=patient_id, **more)
+        assert page is not None
+        told += page["accesses"]
+        if page["next_cursor"] is None:
+            return told
+        more = {"cursor": page["next_cursor"]}
+
+
 def touched(resource: dict[str, Any]) -> set[int]:
     named = [entity.get("what", {}).get("reference", "") for entity in resource.get("entity", [])]
     return {int(name.removeprefix("Patient/")) for name in named if name.startswith("Patient/")}
@@ -141,3 +178,15 @@ def test_fhir_tells_of_the_trail_what_the_rules_say(settings: Any, world: World,
     check_over_fhir(world, rows, trail)
     take_a_right_away(world, rows, data)
     check_over_fhir(world, rows, trail)
+
+
+@FEW_RANDOM_WORLDS
+@given(world=worlds(), data=st.data())
+def test_mcp_tells_of_the_trail_what_the_rules_say(mcp_database_url: str, world: World, data: st.DataObject) -> None:
+    rows = build(replace(world, limits={}))
+    register_stdio_client()
+    principals = log_in(rows)
+    trail = {write(event, rows): event for event in data.draw(events(world))}
+    asyncio.run(check_over_mcp(mcp_database_url, world, rows, principals, trail))
+    take_a_right_away(world, rows, data)
+    asyncio.run(check_over_mcp(mcp_database_url, world, rows, principals, trail))
