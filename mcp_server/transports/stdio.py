@@ -40,7 +40,8 @@ async def backend(settings: Endpoint, login: Login | GivenToken) -> AsyncIterato
         if isinstance(settings, Exchange):
             async with Database.of(settings) as database:
                 yield Waiting(
-                    Direct(database, *door_of(login, Verifier.of(settings)), watch_interval=settings.watch_interval), login
+                    Direct(database, *door_of(login, Verifier.of(settings)), watch_interval=settings.watch_interval),
+                    login,
                 )
         else:
             async with Forward(settings.mcp_url, login) as forward:
