@@ -6,7 +6,7 @@ from core.policy.errors import NotAuthenticated
 from core.policy.peers import roles_for_peers
 from mcp_server.auth.caller import Caller
 from mcp_server.auth.scopes import SCOPE
-from mcp_server.backends.direct import ENDED
+from mcp_server.backends.call import ENDED
 from mcp_server.database import Database
 from mcp_server.peers.peer import Peer
 from mcp_server.queries import question, unframed

@@ -12,7 +12,7 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from core.models import User
 from mcp_server.auth.caller import Caller
 from mcp_server.auth.verifier import Verifier
-from mcp_server.backends.direct import Call
+from mcp_server.backends.call import Call
 from mcp_server.database import Database
 from mcp_server.settings import HttpService
 from mcp_server.tool import Answer, Arguments, Ask, Output, Tool
