@@ -26,7 +26,6 @@ _KEEP_ALIVE_SECONDS = 75
 def serve(settings: HttpService) -> None:
     """Serve until SIGINT or SIGTERM; requests under way are finished first. A worker that dies is replaced."""
     os.environ.setdefault("MCP_STATE_KEY", secrets.token_hex())  # any worker may be brought what another one gave
-    os.environ.setdefault("MCP_STATE_KEY", secrets.token_hex())  # which workers have in common
     with exposed(settings):
         uvicorn.run(
             "mcp_server.transports.serving:worker",
