@@ -35,6 +35,7 @@ DataType = Annotated[
     ),
 ]
 
+
 def one_spelling(data_type: str | None) -> str | None:
     """As questions compare it: `Blood glucose`, `blood_glucose` and `blood-glucose` are the same."""
     return data_type and data_type.lower().replace(" ", "-").replace("_", "-")
