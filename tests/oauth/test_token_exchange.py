@@ -26,7 +26,7 @@ from tests.oauth import flow
 EHR = "https://ehr.example.org/fhir"
 AUDIENCE = "exchange-at-the-ehr"
 SUBJECT = "ehr-user-7"
-_NO_SUCH = object()
+_NO_SUCH = ...  # which looks the same in every process
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ def test_whoever_reads_an_organization_may_see_its_peers() -> None:
 
 
 @pytest.mark.parametrize(
-    "limits", [{"narrowing_id": -3}, {"permissions": frozenset(Permission)}, {"studies": frozenset({1})}], ids=str
+    "limits", [{"narrowing_id": -3}, {"permissions": frozenset(Permission)}, {"studies": frozenset({1})}], ids=" ".join
 )
 def test_a_token_that_can_do_less_than_its_person_reaches_none(limits: dict[str, object]) -> None:
     assert roles_for_peers(principal(**limits)) == []

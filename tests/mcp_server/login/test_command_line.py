@@ -267,7 +267,9 @@ async def test_logging_out_while_the_exchange_is_away_says_so(machine: Machine, 
     assert machine.kept() == []
 
 
-@pytest.mark.parametrize("token", ["jhe_pat_short", "secret-of-mine", new_token()[:-1] + "?"])
+@pytest.mark.parametrize(
+    "token", ["jhe_pat_short", "secret-of-mine", new_token()[:-1] + "?"], ids=["short", "another kind", "mistyped"]
+)
 async def test_an_mcp_token_that_is_none_is_refused_and_not_repeated(machine: Machine, token: str) -> None:
     machine.set("JHE_MCP_TOKEN", token)
     for command in ("whoami", "stdio"):
