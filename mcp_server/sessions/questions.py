@@ -7,6 +7,7 @@ from itertools import count
 from secrets import token_hex
 from typing import Any
 
+import anyio
 from mcp.shared.dispatcher import CallOptions
 from mcp.shared.exceptions import MCPError
 from mcp_types import CONNECTION_CLOSED, REQUEST_TIMEOUT, ErrorData
@@ -15,6 +16,7 @@ from core.policy.errors import Unavailable
 
 ANSWER_SECONDS = 300
 """How long a client has, unless the call says otherwise: a person may have to read and decide."""
+_WITHDRAW_SECONDS = 5
 
 Emit = Callable[[Mapping[str, Any]], Awaitable[None]]
 """Sends a JSON-RPC message to the client. Raises Unavailable."""
@@ -31,7 +33,10 @@ class Questions:
     async def ask(
         self, session_id: str, emit: Emit, method: str, params: Mapping[str, Any] | None, options: CallOptions | None
     ) -> dict[str, Any]:
-        """The client's result. Raises MCPError for its error, and when it does not answer in time."""
+        """The client's result. Raises MCPError for its error, and when it does not answer in time.
+
+        A question that nobody waits for any more is withdrawn, so that the client takes it off the person's screen.
+        """
         seconds = (options or {}).get("timeout", ANSWER_SECONDS)
         request_id = f"{self._worker}-{next(self._numbers)}"
         answer: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
@@ -43,8 +48,12 @@ class Questions:
         except Unavailable as error:
             raise MCPError(CONNECTION_CLOSED, str(error)) from None
         except TimeoutError:
-            await self._withdraw(emit, request_id)
+            await self._withdraw(emit, request_id, "It took too long.")
             raise MCPError(REQUEST_TIMEOUT, f"The client did not answer {method} in {seconds:g} s.") from None
+        except asyncio.CancelledError:
+            with anyio.move_on_after(_WITHDRAW_SECONDS, shield=True):
+                await self._withdraw(emit, request_id, "What it was asked for was cancelled.")
+            raise
         finally:
             del self._open[session_id, request_id]
 
@@ -62,8 +71,9 @@ class Questions:
             if asked_in == session_id and not answer.done():
                 answer.set_exception(MCPError(CONNECTION_CLOSED, "The session has ended."))
 
-    async def _withdraw(self, emit: Emit, request_id: str) -> None:
-        params = {"requestId": request_id, "reason": "It took too long."}
+    async def _withdraw(self, emit: Emit, request_id: str, reason: str) -> None:
+        """MCP 2025-11-25, Cancellation: by the same way that the question went."""
+        params = {"requestId": request_id, "reason": reason}
         with suppress(Unavailable):
             await emit({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params})
 

@@ -209,6 +209,22 @@ async def test_a_client_cancels_its_call(
         assert answer.message["error"]["message"] == "Request cancelled"
 
 
+async def test_a_question_of_a_call_that_is_cancelled_is_withdrawn(
+    settings_without_database: HttpService, new_store: NewStore, http: httpx2.AsyncClient
+) -> None:
+    async with worker(settings_without_database, new_store()) as served:
+        mary = Client(http, served.url)
+        await mary.initialize(elicitation={})
+        async with mary.streaming(call(1, "ask")) as stream:
+            await stream.next()
+            question = (await stream.next()).message
+            await mary.post(notification("notifications/cancelled", {"requestId": 1}))
+            withdrawn, answer = await stream.rest()
+        assert withdrawn.message["method"] == "notifications/cancelled"
+        assert withdrawn.message["params"]["requestId"] == question["id"]
+        assert answer.message["error"]["message"] == "Request cancelled"
+
+
 async def test_nobody_cancels_the_call_of_another(
     settings_without_database: HttpService, new_store: NewStore, http: httpx2.AsyncClient
 ) -> None:
