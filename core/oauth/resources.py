@@ -8,11 +8,13 @@ from django.conf import settings
 from oauthlib.common import Request
 from oauthlib.oauth2.rfc6749.errors import CustomOAuth2Error
 
+from core.policy.sse_endpoints import sse_urls
 from core.policy.study_endpoints import study_of
 
 
 def canonical(resources: Iterable[str], request: Request) -> list[str]:
-    """The resources asked for, spelled as their servers spell them: clients add or drop a final slash.
+    """The resources asked for, spelled as their servers spell them: clients add or drop a final slash, and
+    those of HTTP+SSE name the address that they know, which is another door of the same endpoint.
 
     Raises the OAuth error `invalid_target` (RFC 8707 §2) for any other. A study's endpoint is one whether there is such
     a study or not: the token opens what its person reaches there.
@@ -56,6 +58,8 @@ def _canonical(resource: str) -> str:
     bare = resource.removesuffix("/")
     if study_in(bare) is not None:
         return bare
+    if bare == sse_urls(settings.MCP_URL)[0]:
+        return settings.MCP_URL
     return {url.removesuffix("/"): url for url in (settings.MCP_URL, settings.BASE_URL)}[bare]
 
 

@@ -31,7 +31,7 @@ from mcp_server.transports.bounds import Bounds
 from mcp_server.transports.browsers import for_browsers
 from mcp_server.transports.readings import readings
 from mcp_server.transports.remembering import remembering
-from mcp_server.transports.resources import resources_of, study_resource
+from mcp_server.transports.resources import resources_of, sse_resource, study_resource
 from mcp_server.transports.service import Service
 from mcp_server.transports.sse import Sse, sse_paths
 from mcp_server.transports.streamable_http import StreamableHttp
@@ -101,10 +101,12 @@ def http_app(settings: HttpService) -> Service:
         mcp.end_streams()
 
     endpoints = {path: endpoint(resource, bounded) for path, resource in resources.items()}
+    described = list(resources.values())
     if sessions is not None and settings.sse:
-        sse, wide = Sse(mcp.kernel, settings, sessions, backend.stands), next(iter(resources.values()))
+        sse, resource = Sse(mcp.kernel, settings, sessions, backend.stands), sse_resource(settings, step_up.scopes)
+        described.append(resource)
         for path, app in zip(sse_paths(settings), (sse.stream, sse.message), strict=True):
-            endpoints[path] = endpoint(wide, bounds.around(app))
+            endpoints[path] = endpoint(resource, bounds.around(app))
 
     return Service(
         endpoints=endpoints,
@@ -115,7 +117,7 @@ def http_app(settings: HttpService) -> Service:
             Route("/healthz", healthz),
             Route("/readyz", readiness.show),
             study_metadata_route(study),
-            *metadata_routes(*resources.values()),
+            *metadata_routes(*described),
         ],
         lifespan=lifespan,
     )

@@ -1,7 +1,8 @@
-"""The protected resources (RFC 9728) that this service is: the wide endpoint, and one for each study."""
+"""The protected resources (RFC 9728) that this service is: the wide endpoint at its two doors, and each study's."""
 
 from urllib.parse import urlsplit
 
+from core.policy.sse_endpoints import sse_urls
 from core.policy.study_endpoints import study_path
 from mcp_server.auth.metadata import Resource
 from mcp_server.settings import HttpService
@@ -18,6 +19,12 @@ def resources_of(settings: HttpService, scopes: tuple[str, ...]) -> dict[str, Re
         urlsplit(spelling).path or "/": Resource(spelling, url, _servers(settings), scopes)
         for spelling in dict.fromkeys(spelled)
     }
+
+
+def sse_resource(settings: HttpService, scopes: tuple[str, ...]) -> Resource:
+    """HTTP+SSE, by the address of its stream: clients know no other. Its tokens are the endpoint's."""
+    url, _ = sse_urls(settings.mcp_url)
+    return Resource(url, settings.mcp_url, _servers(settings), scopes)
 
 
 def study_resource(settings: HttpService, scopes: tuple[str, ...], study_id: int) -> Resource:

@@ -20,6 +20,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.policy.errors import Unavailable
+from core.policy.sse_endpoints import sse_urls
 from mcp_server.auth.bearer import known_caller
 from mcp_server.auth.step_up import MAX_READ
 from mcp_server.sessions import Sessions
@@ -115,5 +116,5 @@ class Sse:
 
 def sse_paths(settings: HttpService) -> tuple[str, str]:
     """Of the stream and of the messages, beside the endpoint's path."""
-    beside, _, _ = urlsplit(settings.mcp_url).path.rpartition("/")
-    return f"{beside}/sse", f"{beside}/messages"
+    stream, messages = (urlsplit(url).path for url in sse_urls(settings.mcp_url))
+    return stream, messages

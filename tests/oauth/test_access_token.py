@@ -74,6 +74,20 @@ def test_a_final_slash_of_the_resource_does_not_matter(mary: User) -> None:
     assert flow.verified(token, settings.MCP_URL)["aud"] == settings.MCP_URL
 
 
+def test_a_client_of_http_and_sse_names_the_stream_and_gets_a_token_for_the_mcp_endpoint(mary: User) -> None:
+    stream = settings.MCP_URL.removesuffix("/mcp") + "/sse"
+    token = flow.tokens(mary, resource=stream)["access_token"]
+    assert flow.verified(token, settings.MCP_URL)["aud"] == settings.MCP_URL
+    code = flow.code(mary, resource=stream)
+    for other in (
+        f"{stream}2",
+        f"{stream}/x",
+        stream.replace("/sse", "/messages"),
+        f"https://evil.example/sse#{stream}",
+    ):
+        assert flow.refused(flow.redeem(code, resource=other)) == "invalid_target"
+
+
 def test_several_resources_may_be_asked_for_and_narrowed_to_one(mary: User) -> None:
     both = [settings.MCP_URL, settings.BASE_URL]
     assert flow.verified(flow.tokens(mary, resource=both)["access_token"], settings.MCP_URL)["aud"] == both

@@ -3,20 +3,28 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
 import pytest
 from mcp import ClientSession
+from mcp.client.auth import AuthorizationCodeResult, OAuthClientProvider
 from mcp.client.sse import sse_client
+from mcp.shared.auth import OAuthClientInformationFull
 
 from mcp_server.sessions.redis import RedisStore
 from mcp_server.sessions.store import Store
 from mcp_server.settings import HttpService
+from mcp_server.transports.http import http_app
 from tests import tokens
+from tests.browser.mcp_client import Kept, metadata
+from tests.mcp_server.login.authorization_server import authorization_server
+from tests.mcp_server.service import served
 from tests.mcp_server.sessions.client import call, notification, request, session_not_found, text
 from tests.mcp_server.sessions.conftest import LIMITS
 from tests.mcp_server.sessions.redis_server import RedisServer
-from tests.mcp_server.sessions.worker import Worker, worker
+from tests.mcp_server.sessions.worker import Worker, listening, worker
+from tests.ports import free_ports
 
 NewStore = Callable[..., Store]
 INITIALIZE = request(
@@ -148,6 +156,55 @@ async def test_a_message_to_the_session_of_another_is_404_like_one_to_none(
             refusals.append(await eve.send(INITIALIZE))
         assert all(session_not_found(refused) for refused in refusals)
         assert len({refused.content for refused in refusals}) == 1
+
+
+@pytest.mark.parametrize("ending", ["", "/"])
+@pytest.mark.parametrize("path", ["/sse", "/messages"])
+async def test_a_client_finds_metadata_that_spell_the_stream_as_it_does(
+    settings_without_database: HttpService, path: str, ending: str
+) -> None:
+    """RFC 9728 §3.3. It asks for messages' tokens by the stream's address, too: it knows no other."""
+    origin = tokens.RESOURCE.removesuffix("/mcp")
+    changes = {"given_url": f"{tokens.RESOURCE}{ending}", "sessions": True, "sse": True}
+    async with served(settings_without_database.model_copy(update=changes)) as http:
+        refused = await (http.get if path == "/sse" else http.post)(f"{origin}{path}")
+        named = refused.headers["WWW-Authenticate"].partition('resource_metadata="')[2].partition('"')[0]
+        metadata = (await http.get(named)).json()
+        token = {"Authorization": f"Bearer {tokens.access_token(aud=changes['given_url'])}"}
+        let_in = await http.post(f"{origin}/messages?session_id=none", json={}, headers=token)
+    assert refused.status_code == 401
+    assert metadata["resource"] == f"{origin}/sse"
+    assert session_not_found(let_in)
+
+
+async def test_the_sdks_own_client_gets_itself_a_token_for_that_transport(
+    settings_without_database: HttpService,
+) -> None:
+    kept, went = Kept(OAuthClientInformationFull(client_id="old", redirect_uris=["http://127.0.0.1/back"])), []
+
+    async def go(url: str) -> None:
+        went.append(url)
+
+    with authorization_server() as server:
+
+        async def come_back() -> AuthorizationCodeResult:
+            said = dict(parse_qsl(urlsplit(server.browse(f"{went[0]}&nonce=none")).query))
+            return AuthorizationCodeResult(code=said["code"], state=said["state"], iss=said["iss"])
+
+        port, _ = free_ports()
+        url = f"http://127.0.0.1:{port}"
+        server.token_response = {"access_token": tokens.access_token(iss=server.url, aud=f"{url}/mcp")}
+        given = {"issuer": server.url, "given_jwks_url": f"{server.url}/jwks", "given_url": f"{url}/mcp"}
+        app = http_app(settings_without_database.model_copy(update={**given, "sessions": True, "sse": True}))
+        login = OAuthClientProvider(f"{url}/sse", metadata("http://127.0.0.1/back"), kept, go, come_back)
+        async with (
+            listening(app, port),
+            sse_client(f"{url}/sse", auth=login) as streams,
+            ClientSession(*streams) as client,
+        ):
+            assert (await client.initialize()).protocol_version
+        assert server.authorizations[0]["resource"] == f"{url}/sse"
+        assert server.token_requests[0]["resource"] == f"{url}/sse"
 
 
 @pytest.mark.parametrize(("path", "method"), [("/sse", "POST"), ("/messages", "GET")])

@@ -140,9 +140,9 @@ async def worker(settings: HttpService, store: Store | None, stands: Stands = al
 
 
 @asynccontextmanager
-async def listening(app: Any) -> AsyncIterator[str]:
-    """The address of an application that uvicorn serves meanwhile."""
-    config = uvicorn.Config(app, "127.0.0.1", 0, http="httptools", log_config=None, timeout_graceful_shutdown=2)
+async def listening(app: Any, port: int = 0) -> AsyncIterator[str]:
+    """The address of an application that uvicorn serves meanwhile, at any port if none is given."""
+    config = uvicorn.Config(app, "127.0.0.1", port, http="httptools", log_config=None, timeout_graceful_shutdown=2)
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
     while not server.started:
