@@ -1,11 +1,13 @@
 """What every test may ask for: a database whose transactional tests can be cleaned, and the services' roles in it."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import hypothesis
 import pytest
 from django.db import connection, transaction
 from pytest_django import DjangoDbBlocker
+from xdist.scheduler import LoadScopeScheduling
 
 from jhe import embedded
 from tests.settings import DATA_DIR
@@ -21,13 +23,17 @@ _ONE_WORLD = {"browser", "conformance", "e2e", "glucose", "questions"}
 """Folders of tests whose world takes long to make: one process of a run makes it, once."""
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What one process of several is given together (pytest-xdist): a file, or a folder with a world of its own."""
-    for item in items:
-        path = item.path.relative_to(config.rootpath / "tests")
-        together = path.parts[0] if path.parts[0] in _ONE_WORLD else str(path)
-        item.add_marker(pytest.mark.xdist_group(together))
+class Together(LoadScopeScheduling):
+    """What one process of several is given as a whole: a file, or a folder with a world of its own."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        folder = file.removeprefix("tests/").partition("/")[0]
+        return folder if folder in _ONE_WORLD else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
+    return Together(config, log)
 
 
 @pytest.fixture(scope="session")
