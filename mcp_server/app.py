@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mcp.server import Server
+from mcp.server import InitializationOptions, NotificationOptions, Server
 from mcp.server.caching import CacheableMethod, CacheHint
 from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
 from mcp.server.subscriptions import InMemorySubscriptionBus, SubscriptionBus
@@ -35,6 +35,22 @@ _SAME_METHODS: tuple[CacheableMethod, ...] = (
 """What these answer depends on nobody; everything else is private and stale at once."""
 
 
+class _Announcing(Server[Any]):
+    """Says in a handshake which lists it tells changes of; since 2026-07-28 the SDK knows by itself.
+
+    A list of tools changes with peers, and a client is told where there is a way to it between requests.
+    """
+
+    def __init__(self, changes: NotificationOptions, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._changes = changes
+
+    def create_initialization_options(
+        self, notification_options: NotificationOptions | None = None, *args: Any, **options: Any
+    ) -> InitializationOptions:
+        return super().create_initialization_options(notification_options or self._changes, *args, **options)
+
+
 def build_server(
     backend: Backend,
     tools: Mapping[str, Tool[Any]] = TOOLS,
@@ -56,7 +72,8 @@ def build_server(
     offered = Tools(backend, tools, logging, elsewhere)
     resources, prompts = Resources(backend, tools), Prompts(backend)
     subscriptions = Subscriptions(backend, sessions, bus or InMemorySubscriptionBus())
-    server: Server[Any] = Server(
+    server = _Announcing(
+        NotificationOptions(tools_changed=elsewhere is not None and not is_stateless),
         "jupyterhealth-exchange",
         title="JupyterHealth Exchange",
         version=__version__,

@@ -30,6 +30,9 @@ class LoginNeeded(NotAuthenticated):
 class AccessTokens(Protocol):
     """Whoever gives tokens for the MCP endpoint."""
 
+    given: asyncio.Event
+    """Set once there was one."""
+
     async def access_token(self, refused: str = "") -> str:
         """Any but the one that was `refused`. Raises NotAuthenticated; Unavailable or InvalidInput without one."""
 
@@ -58,6 +61,7 @@ class Login:
         self._on_another_device = on_another_device
         self._remember = remember
         self._tokens: Tokens | None = None
+        self.given = asyncio.Event()
         self._asking: asyncio.Task[None] | None = None
         self._prompted: asyncio.Future[Prompt]
 
@@ -80,6 +84,12 @@ class Login:
                 return Provider(await server_of(http, issuer), None)
 
         return cls(find, store, show, **options)
+
+    def quiet(self) -> Self:
+        """The same login, for what is no reason to ask the person."""
+        quiet = type(self)(self._find, self._store, None)
+        quiet.given = self.given
+        return quiet
 
     @property
     def prompt(self) -> Prompt | None:
@@ -132,6 +142,7 @@ class Login:
         if tokens is None:
             tokens = await self._asked(name, refused)
         self._tokens = tokens
+        self.given.set()
         return str(tokens[name])
 
     async def _renewed(self, name: str, refused: str) -> Tokens | None:
@@ -210,6 +221,12 @@ class GivenToken:
     def __init__(self, token: str) -> None:
         self._token = token
         self.refused = False
+        self.given = asyncio.Event()
+        self.given.set()
+
+    def quiet(self) -> Self:
+        """Itself: it never asks anybody."""
+        return self
 
     async def access_token(self, refused: str = "") -> str:
         if refused:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -11,6 +12,8 @@ from mcp.client.session import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 from mcp.client.subscriptions import SubscriptionLost
 from mcp.server.context import ServerRequestContext
+from mcp.shared.dispatcher import ProgressFnT
+from mcp.shared.subscriptions import ServerEvent, ToolsListChanged
 from mcp_types import (
     INTERNAL_ERROR,
     SERVER_INFO_META_KEY,
@@ -55,6 +58,7 @@ class Forward:
     def __init__(self, mcp_url: str, login: AccessTokens) -> None:
         only_encrypted(mcp_url)
         self._mcp_url = mcp_url
+        self._login = login
         self._http = httpx2.AsyncClient(transport=_Gateway(mcp_url, login), timeout=_TIMEOUT)
 
     async def __aenter__(self) -> Self:
@@ -92,7 +96,7 @@ class Forward:
         try:
             return _as_ours(await self._asked(ask, host.capabilities))
         except MCPError as error:
-            if error.error.code == _IN_WORDS:
+            if self.is_in_words(error):
                 return errors.said(error.error.message)
             raise
 
@@ -104,7 +108,7 @@ class Forward:
         context: ServerRequestContext[Any],  # noqa: ARG002
     ) -> CallToolResult:
         asked = CompleteRequestParams(ref=params.ref, argument=params.argument, context=params.context)
-        found = (await self._sent(CompleteRequest(params=asked), CompleteResult)).completion
+        found = (await self.answer(CompleteRequest(params=asked), CompleteResult)).completion
         total = len(found.values) if found.total is None else found.total
         return CallToolResult(content=[], structured_content={"values": found.values, "total": total})
 
@@ -112,13 +116,14 @@ class Forward:
     async def watch(
         self,
         wanted: SubscriptionFilter,
-        context: ServerRequestContext[Any],  # noqa: ARG002
+        _: ServerRequestContext[Any] | None = None,
     ) -> AsyncIterator[Watching]:
-        refused: MCPError | None = None
+        """Whoever had to log in first may have been listed fewer tools before."""
+        was_there, refused = self._login.given.is_set(), None
         async with self._endpoint() as client:
             try:
                 async with listening(client, wanted) as watching:
-                    yield watching
+                    yield watching if was_there else replace(watching, changes=_from_the_login_on(wanted, watching))
             except MCPError as error:
                 refused = error
             except SubscriptionLost:
@@ -126,8 +131,16 @@ class Forward:
         if refused is not None:
             raise refused
 
-    async def _sent(self, request: Request[Any, Any], result: type[ResultT]) -> ResultT:
-        return await self._asked(lambda session: session.send_request(request, result))
+    async def answer(
+        self, request: Request[Any, Any], result: type[ResultT], on_progress: ProgressFnT | None = None
+    ) -> ResultT:
+        """The exchange's. Raises MCPError."""
+        return await self._asked(lambda session: session.send_request(request, result, progress_callback=on_progress))
+
+    @staticmethod
+    def is_in_words(error: MCPError) -> bool:
+        """Whether it is a sentence for the person: why the exchange was not even asked."""
+        return error.error.code == _IN_WORDS
 
     async def _asked(
         self, ask: Callable[[ClientSession], Awaitable[ResultT]], offered: ClientCapabilities = _NOTHING
@@ -143,6 +156,13 @@ class Forward:
     def _endpoint(self, **options: Any) -> Client:
         transport = streamable_http_client(self._mcp_url, http_client=self._http)
         return Client(transport, mode=LATEST_MODERN_VERSION, cache=None, **options)
+
+
+async def _from_the_login_on(wanted: SubscriptionFilter, watching: Watching) -> AsyncIterator[ServerEvent]:
+    if wanted.tools_list_changed:
+        yield ToolsListChanged()
+    async for event in watching.changes:
+        yield event
 
 
 def _as_ours(answer: CallToolResult) -> CallToolResult:

@@ -1,7 +1,7 @@
 """stdio, for hosts that start the server themselves: stdin and stdout carry the protocol and nothing else."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any
 
 from mcp.server.context import ServerRequestContext
@@ -15,6 +15,7 @@ from mcp_server.auth.verifier import Verifier
 from mcp_server.backends import Backend
 from mcp_server.backends.direct import Direct
 from mcp_server.backends.forward import Forward
+from mcp_server.backends.forwarded_peers import ForwardedPeers
 from mcp_server.backends.waiting import Waiting
 from mcp_server.database import Database
 from mcp_server.settings import Endpoint, Exchange
@@ -22,9 +23,15 @@ from mcp_server.settings import Endpoint, Exchange
 
 async def serve(settings: Endpoint, login: Login | GivenToken) -> None:
     """Serve until stdin ends. The first question of whoever is not logged in leads to the login and waits for it."""
-    async with backend(settings, login) as answers, stdio_server() as (read, write):
-        server = build_server(answers)
-        await server.run(read, write, server.create_initialization_options())
+    async with backend(settings, login) as answers, _peers(settings, login) as peers:
+        server = build_server(answers, elsewhere=peers)
+        async with stdio_server() as (read, write):
+            await server.run(read, write, server.create_initialization_options())
+
+
+def _peers(settings: Endpoint, login: Login | GivenToken) -> AbstractAsyncContextManager[ForwardedPeers | None]:
+    """None beside a database: tokens for peers are had by the HTTP service alone (docs/adr/0044)."""
+    return nullcontext() if isinstance(settings, Exchange) else ForwardedPeers.of(settings.mcp_url, login)
 
 
 @asynccontextmanager

@@ -40,6 +40,8 @@ class Given:
 
     def __init__(self, token: str) -> None:
         self._token = token
+        self.given = asyncio.Event()
+        self.given.set()
 
     async def access_token(self, refused: str = "") -> str:  # noqa: ARG002
         return self._token
