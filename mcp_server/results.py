@@ -17,6 +17,7 @@ MAX_CHARACTERS = 20_000
 MAX_TOKENS = 8_000
 """Of one answer. Times and numbers, as series have them, run into this limit first, words into the other."""
 _HEADROOM = 1_000
+_SOME = 200
 _TOKEN = re.compile(rb"[A-Za-z]{1,6}|[0-9]{1,3}|[^A-Za-z0-9]{1,3}")
 
 Position = TypeVar("Position")
@@ -28,11 +29,16 @@ def answered(answer: Answer) -> CallToolResult:
     Raises InvalidInput when it is too long for a host to read.
     """
     text = to_json(answer.body)
-    if len(text) > MAX_CHARACTERS or (len(text) > MAX_TOKENS and tokens_at_most(text) > MAX_TOKENS):
+    if _is_too_long(text):
         raise InvalidInput("The answer would be too long to read: ask for less, such as one patient or fewer days.")
     return CallToolResult(
         content=[TextContent(text=answer.text), TextContent(text=text.decode())], structured_content=answer.body
     )
+
+
+def fits(body: dict[str, Any]) -> bool:
+    """Whether it can be an answer's, and some more words go with it."""
+    return not _is_too_long(to_json(body), _SOME)
 
 
 def shortened(body: dict[str, Any], rows: str, limit: int) -> dict[str, Any]:
@@ -84,6 +90,12 @@ def position_of(cursor: str | None, shape: type[Position]) -> Position | None:
 def tokens_at_most(text: bytes) -> int:
     """What a model reads of UTF-8 text, counted generously: o200k_base and cl100k_base make fewer tokens of answers."""
     return len(_TOKEN.findall(text))
+
+
+def _is_too_long(text: bytes, more: int = 0) -> bool:
+    """`more` characters, or tokens, are to be left."""
+    length = len(text) + more
+    return length > MAX_CHARACTERS or (length > MAX_TOKENS and tokens_at_most(text) + more > MAX_TOKENS)
 
 
 def _fitting(rows: list[dict[str, Any]]) -> int:

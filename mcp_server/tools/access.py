@@ -3,13 +3,12 @@
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
-from pydantic_core import to_json
 
 from core.policy.checks import check_token_includes
 from core.policy.permissions import Permission
 from core.policy.roles import ALL_ROLES, permissions_left
 from mcp_server.arguments import Cursor, End, Start
-from mcp_server.results import MAX_CHARACTERS, counted, page, position_of
+from mcp_server.results import counted, fits, page, position_of
 from mcp_server.times import window
 from mcp_server.tool import Answer, Arguments, Ask, Id, Output, Page, Tool
 
@@ -17,7 +16,6 @@ PAGE = 50
 """Accesses in one answer."""
 NAMED = 20
 """Studies, organizations or parts of a narrowing in one answer."""
-_ROOM = MAX_CHARACTERS - 200
 
 
 class GetAccessLog(Arguments):
@@ -172,7 +170,7 @@ async def get_my_access(_: GetMyAccess, ask: Ask) -> Answer:
 def _fitting(body: dict[str, Any]) -> dict[str, Any]:
     """`body` with as many of its studies and organizations as fit into one answer. Sets `returned` and `truncated`."""
     studies, organizations = body["studies"], body["organizations"]
-    while len(to_json(body)) > _ROOM:
+    while not fits(body):
         (studies if len(studies) > len(organizations) else organizations).pop()
     told = len(studies) == body["total"] and len(organizations) == body["organizations_total"]
     return {**body, "returned": len(studies), "truncated": not told}

@@ -4,10 +4,9 @@ from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
-from pydantic_core import to_json
 
 from mcp_server.arguments import DataType, End, Start, one_spelling
-from mcp_server.results import MAX_CHARACTERS
+from mcp_server.results import fits
 from mcp_server.times import TIME_ZONE, Window, window
 from mcp_server.tool import Answer, Arguments, Ask, Id, Output, Tool
 
@@ -15,7 +14,6 @@ MEASURES = 20
 """Components and units in one answer, and groups of them."""
 NAMED = 10
 """Outliers on each side that are named."""
-_ROOM = MAX_CHARACTERS - 200
 
 
 class SummarizeStudyCohort(Arguments):
@@ -142,7 +140,7 @@ def _fitting(body: dict[str, Any]) -> dict[str, Any]:
     """`body` with `truncated`: without its last groups, then outliers, then measures, as far as it is too long."""
     measures, groups = body["measures"], body["groups"]
     outliers = [measure["outliers"] for measure in measures]
-    while len(to_json(body)) > _ROOM:
+    while not fits(body):
         sides = [side for each in outliers for side in (each["low"], each["high"])]
         longest: list[Any] = max(sides, key=len, default=[])
         (groups or longest or measures).pop()

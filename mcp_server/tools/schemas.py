@@ -5,11 +5,9 @@ from typing import Annotated, Any
 from pydantic import Field
 from pydantic_core import to_json
 
-from mcp_server.results import MAX_CHARACTERS
+from mcp_server.results import fits
 from mcp_server.schemas import find, references
 from mcp_server.tool import Answer, Arguments, Ask, Output, Tool
-
-_ROOM = MAX_CHARACTERS - 50
 
 
 class GetOmhSchema(Arguments):
@@ -50,7 +48,7 @@ def _fitting(body: dict[str, Any]) -> dict[str, Any]:
     """`body` without the longest references, as far as it is too long."""
     parts = dict(body["references"])
     for uri in sorted(parts, key=lambda uri: -len(to_json(parts[uri]))):
-        if len(to_json({**body, "references": parts})) <= _ROOM:
+        if fits({**body, "references": parts}):
             break
         parts[uri] = None
     return {**body, "references": parts, "truncated": None in parts.values()}

@@ -6,8 +6,7 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT7
 
 from core.models import AuditEvent
-from mcp_server import schemas
-from mcp_server.tools import schemas as tool
+from mcp_server import results, schemas
 from tests.mcp_server.tools.world import Clinic
 
 TOOL = "get_omh_schema"
@@ -65,7 +64,7 @@ def test_what_is_no_name_is_refused(person, name):
 
 
 def test_of_a_schema_that_is_too_long_the_longest_parts_are_left_out_and_asked_for_by_uri(monkeypatch, person):
-    monkeypatch.setattr(tool, "_ROOM", 6_000)
+    monkeypatch.setattr(results, "MAX_CHARACTERS", 6_200)
     answer = person.answer(TOOL, name="heart-rate")
     left_out = [uri for uri, part in answer["references"].items() if part is None]
     assert answer["truncated"]
