@@ -8,7 +8,6 @@ from typing import Any, Self
 
 import anyio
 from mcp.server.context import ServerRequestContext
-from mcp.server.subscriptions import SubscriptionBus
 from mcp.shared.subscriptions import ToolsListChanged
 from mcp_types import CallToolRequestParams, CallToolResult, ListToolsResult, PaginatedRequestParams
 
@@ -17,7 +16,10 @@ from mcp_server import errors
 from mcp_server.auth.bearer import find_caller, find_token, refuse
 from mcp_server.auth.caller import Caller
 from mcp_server.database import Database
+from mcp_server.features.alongside import alongside
+from mcp_server.features.tool_changes import ToolChanges
 from mcp_server.peers import shown
+from mcp_server.peers.changes import PeerChanges
 from mcp_server.peers.directory import Directory
 from mcp_server.peers.gateway import Token
 from mcp_server.peers.link import Link
@@ -40,20 +42,22 @@ class Peers:
         own_url: str,
         issuer: str,
         call_seconds: float,
-        bus: SubscriptionBus,
+        changes: ToolChanges,
+        interval: float,
     ) -> None:
         """`issuer` is the authorization server that is asked for tokens: only what it issued itself is shown to it.
-        `bus` hears that there are other tools, and not whose.
+        `changes` hears that there are other tools, and not whose; administrators' are looked for every `interval` s.
         """
         self._directory = Directory(database)
-        self._bus = bus
+        self._changes = changes
+        self._watch = PeerChanges(database, changes, interval)
         self._tokens = tokens
         self._own_url, self._issuer, self._call_seconds = own_url, issuer, call_seconds
         self._links: dict[int, Link] = {}
         self._former: list[Link] = []
 
     @classmethod
-    def of(cls, settings: HttpService, database: Database, bus: SubscriptionBus) -> Self | None:
+    def of(cls, settings: HttpService, database: Database, changes: ToolChanges) -> Self | None:
         """None where the server has no secret to show: then there is nothing but this exchange."""
         if not settings.client_secret:
             return None
@@ -63,13 +67,15 @@ class Peers:
             own_url=settings.mcp_url,
             issuer=settings.issuer,
             call_seconds=settings.peer_seconds,
-            bus=bus,
+            changes=changes,
+            interval=settings.watch_interval,
         )
 
     @asynccontextmanager
     async def run(self) -> AsyncIterator[None]:
         try:
-            yield
+            async with alongside(self._watch.tell()):
+                yield
         finally:
             for link in (*self._links.values(), *self._former):
                 await link.aclose()
@@ -180,4 +186,4 @@ class Peers:
         return link
 
     async def _tell_of_change(self) -> None:
-        await self._bus.publish(ToolsListChanged())
+        await self._changes.publish(ToolsListChanged())

@@ -114,6 +114,18 @@ class Sessions:
         with suppress(Unavailable):
             await self.standalone(session).notify(method, params)
 
+    @property
+    def is_listened_to(self) -> bool:
+        """Whether somebody reads a standalone stream at this worker."""
+        return bool(self.streams.being_read(f"/{STANDALONE}"))
+
+    async def tell_listeners(self, method: str) -> None:
+        """A notification for every session whose standalone stream is read at this worker. Never raises."""
+        message = to_json(notification(method, None))
+        with suppress(Unavailable):
+            for stream in self.streams.being_read(f"/{STANDALONE}"):
+                await self.streams.append(stream, message)
+
     def standalone(self, session: Session) -> "Standalone":
         return Standalone(self, session)
 

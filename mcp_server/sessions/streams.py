@@ -104,6 +104,10 @@ class Streams:
         for stream in [stream for stream in self._reading if stream.name.startswith(prefix)]:
             self.replace(stream, "")
 
+    def being_read(self, name_ends: str) -> list[Stream]:
+        """Those that somebody reads here, and whose name ends like this."""
+        return [stream for stream in self._reading if stream.name.endswith(name_ends)]
+
     async def drop(self, stream: Stream) -> None:
         """Nobody comes back to it."""
         await self._store.drop(stream)

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import lru_cache
 
-from mcp.server.subscriptions import InMemorySubscriptionBus
 from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp
@@ -20,6 +19,7 @@ from mcp_server.auth.verifier import Verifier
 from mcp_server.backends.direct import Direct
 from mcp_server.backends.session_watches import SessionWatches
 from mcp_server.database import Database
+from mcp_server.features.tool_changes import ToolChanges
 from mcp_server.health import Readiness, healthz
 from mcp_server.metrics import Measured, published
 from mcp_server.peers.peers import Peers
@@ -46,18 +46,16 @@ def http_app(settings: HttpService) -> Service:
     verifier = Verifier.of(settings)
     tokens = Tokens(verifier, McpTokens(database, settings.issuer))
     step_up = StepUp({name: tool.scope for name, tool in TOOLS.items()})
-    bus = InMemorySubscriptionBus()
-    peers = Peers.of(settings, database, bus)
-    backend, sessions = (
-        Direct(database, find_caller, refuse, watch_interval=settings.watch_interval),
-        sessions_of(settings),
-    )
+    sessions = sessions_of(settings)
+    tool_changes = ToolChanges(sessions)
+    peers = Peers.of(settings, database, tool_changes)
+    backend = Direct(database, find_caller, refuse, watch_interval=settings.watch_interval)
     server = build_server(
         backend,
         sessions=sessions,
         is_stateless=sessions is None,
         elsewhere=peers,
-        bus=bus,
+        bus=tool_changes,
         remembering=remembering(settings),
     )
     server.middleware[:0] = [*([Traced()] if is_collected() else []), Measured(TOOLS)]

@@ -9,6 +9,7 @@ import asyncpg
 import httpx2
 import pytest
 from mcp import Client
+from mcp.client.session import MessageHandlerFnT
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types.version import LATEST_MODERN_VERSION
 
@@ -55,12 +56,14 @@ async def served_at(settings: HttpService, **changes: Any) -> AsyncIterator[str]
 
 
 @asynccontextmanager
-async def over_http(settings: HttpService, token: str, mode: str, **changes: Any) -> AsyncIterator[Client]:
+async def over_http(
+    settings: HttpService, token: str, mode: str, message_handler: MessageHandlerFnT | None = None, **changes: Any
+) -> AsyncIterator[Client]:
     headers = {"Authorization": f"Bearer {token}"}
     async with (
         served_at(settings, **changes) as url,
         httpx2.AsyncClient(headers=headers) as http,
-        Client(streamable_http_client(url, http_client=http), mode=mode) as client,
+        Client(streamable_http_client(url, http_client=http), mode=mode, message_handler=message_handler) as client,
     ):
         yield client
 
