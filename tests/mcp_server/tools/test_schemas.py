@@ -7,6 +7,7 @@ from referencing.jsonschema import DRAFT7
 
 from core.models import AuditEvent
 from mcp_server import results, schemas
+from mcp_server.tools import schemas as tool
 from tests.mcp_server.tools.world import Clinic
 
 TOOL = "get_omh_schema"
