@@ -84,6 +84,13 @@ class Link:
             return Listing([], 0.0, f"{self.peer.name} takes long to say what it offers.")
         return found
 
+    def answers(self, user_id: int) -> bool | None:
+        """Whether it did when it was last asked for this person; None where it has not been. Nothing is asked now."""
+        known = [found for (person, _), found in self._listings.items() if person == user_id]
+        if time.monotonic() < self._away_until:
+            return False
+        return not known[-1].problem if known else None
+
     async def call(
         self, tool: str, params: types.CallToolRequestParams, token: Token, progress: ProgressFnT
     ) -> types.CallToolResult:

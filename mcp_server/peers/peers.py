@@ -165,9 +165,18 @@ class Peers:
             return errors.said(f"{error}{others}"), outcome
         return result, "failed" if result.is_error else "success"
 
+    def may_be_seen_by(self, caller: Caller) -> bool:
+        """Not with a token that somebody else issued: this exchange's authorization server gives none for it."""
+        return caller.issuer == self._issuer
+
+    def answers(self, caller: Caller, peer_id: int) -> bool | None:
+        """As `Link.answers`."""
+        link = self._links.get(peer_id)
+        return None if link is None else link.answers(caller.principal.user_id)
+
     def _may_go_on(self, caller: Caller, params: Any) -> bool:
-        """Not for another exchange, which would lead round in circles; nor with a token that somebody else issued."""
-        return caller.issuer == self._issuer and VIA not in ((params and params.meta) or {})
+        """Not for another exchange, which would lead round in circles."""
+        return self.may_be_seen_by(caller) and VIA not in ((params and params.meta) or {})
 
     def _token(self, caller: Caller, context: ServerRequestContext[Any], peer: Peer) -> Token:
         inbound = find_token(context)

@@ -1,13 +1,17 @@
 """Capabilities: what this server offers, as the code has it."""
 
+from dataclasses import replace
+from functools import partial
 from itertools import groupby
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
 from pydantic import Field
 
+from core.policy.peers import roles_for_peers
 from mcp_server import __version__
 from mcp_server.apps import APPS
+from mcp_server.auth.caller import Caller
 from mcp_server.auth.scopes import SCOPE
 from mcp_server.prompts import PROMPTS
 from mcp_server.resources import offered
@@ -17,8 +21,10 @@ from mcp_server.tool import Answer, Arguments, Ask, Output, Tool
 from mcp_server.tools.observations import GetPatientObservations
 from mcp_server.tools.series import POINTS
 
+CAPABILITIES = "get_server_capabilities"
 DATA_TYPES = 100
-"""Kinds of data in one answer."""
+PEERS = 40
+"""Kinds of data, and peers, in one answer."""
 
 TRANSPORTS = ("stdio", "streamable-http", "http+sse")
 """Those that there are; whoever runs a server says which of them it serves."""
@@ -60,6 +66,12 @@ class ClientOffers(Output):
     roots: Annotated[list[str] | None, Field(description="The folders it works in, where it says so. None is read.")]
 
 
+class PeerStanding(Output):
+    prefix: Annotated[str, Field(description="Its tools are called <prefix>__<tool>.")]
+    name: str
+    answers: Annotated[bool | None, Field(description="When it was last asked for you; null: it has not been.")]
+
+
 class ServerCapabilities(Output):
     version: str
     protocol_revisions: Annotated[list[str], Field(description="Of MCP, the newest first.")]
@@ -72,19 +84,41 @@ class ServerCapabilities(Output):
     data_types: Annotated[list[DataTypeName], Field(description="Kinds of data that the exchange knows.")]
     data_types_total: int
     truncated: bool
+    peers: Annotated[list[PeerStanding], Field(description="Other servers whose tools you can use here.")]
+    peers_total: int
     limits: Limits
     client: Annotated[ClientOffers, Field(description="What your client offers this server; it can do without.")]
     time_zone: Annotated[str, Field(description="What a date means, and in which time zone readings are told.")]
 
 
-async def get_server_capabilities(_: GetServerCapabilities, ask: Ask) -> Answer:
-    found = await ask("get_server_capabilities", limit=DATA_TYPES)
+class Peers(Protocol):
+    def may_be_seen_by(self, caller: Caller) -> bool:
+        """Whether this server asks any peer for them."""
+
+    def answers(self, caller: Caller, peer_id: int) -> bool | None:
+        """Whether it did when it was last asked for the caller; None where it has not been. Nothing is asked now."""
+
+
+def with_peers(peers: Peers) -> Tool[GetServerCapabilities]:
+    """The tool of a server that has some."""
+    return replace(TOOLS[0], handler=partial(get_server_capabilities, peers=peers))
+
+
+async def get_server_capabilities(_: GetServerCapabilities, ask: Ask, *, peers: Peers | None = None) -> Answer:
+    caller = ask.caller
+    sees = peers is not None and peers.may_be_seen_by(caller)
+    roles = roles_for_peers(caller.principal) if sees else []
+    found = await ask("get_server_capabilities", limit=DATA_TYPES, most_peers=PEERS, roles_for_peers=roles)
+    found["peers"] = [
+        {"prefix": peer["prefix"], "name": peer["name"], "answers": peers and peers.answers(caller, peer["id"])}
+        for peer in found["peers"]
+    ]
     client = {
         "forms": ask.client.has_forms,
         "sampling": ask.client.capabilities.sampling is not None,
         "roots": await ask.client.roots(),
     }
-    truncated = len(found["data_types"]) < found["data_types_total"]
+    truncated = any(len(found[name]) < found[f"{name}_total"] for name in ("data_types", "peers"))
     body = {**_offered(), **found, "truncated": truncated, "client": client}
     tools = sum(len(subject["tools"]) for subject in body["subjects"])
     return Answer(
@@ -124,10 +158,10 @@ def _named(each: Any) -> dict[str, str]:
 
 TOOLS = (
     Tool(
-        name="get_server_capabilities",
+        name=CAPABILITIES,
         title="Describe this server",
         description=(
-            "What this server offers: tools by subject, resources, prompts, protocol revisions, transports, kinds of "
+            "What this server offers: tools by subject, other servers, resources, prompts, revisions, transports, kinds of "
             "data, limits, and what dates mean. It reads nobody's data."
         ),
         arguments=GetServerCapabilities,

@@ -26,6 +26,7 @@ from mcp_server.peers.peers import Peers
 from mcp_server.sessions.stores import sessions_of
 from mcp_server.settings import HttpService
 from mcp_server.tools import TOOLS
+from mcp_server.tools.capabilities import CAPABILITIES, with_peers
 from mcp_server.tracing import Traced, collected, is_collected
 from mcp_server.transports.bounds import Bounds
 from mcp_server.transports.browsers import for_browsers
@@ -52,6 +53,7 @@ def http_app(settings: HttpService) -> Service:
     backend = Direct(database, find_caller, refuse, watch_interval=settings.watch_interval)
     server = build_server(
         backend,
+        TOOLS if peers is None else {**TOOLS, CAPABILITIES: with_peers(peers)},
         sessions=sessions,
         is_stateless=sessions is None,
         elsewhere=peers,

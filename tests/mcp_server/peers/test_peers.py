@@ -20,7 +20,7 @@ from mcp_types import (
     PaginatedRequestParams,
 )
 from oauth2_provider.models import AccessToken, Application
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from core.actions import narrowings
 from core.actions.clients import STDIO_CLIENT_ID
@@ -149,6 +149,28 @@ async def test_one_token_serves_many_calls_and_one_that_the_peer_refuses_is_rene
     assert len(north.at("/token")) == 3
 
 
+async def test_mary_is_told_which_peers_she_has_and_whether_they_answer(
+    peer: Peer, north: OtherServer, with_secret: HttpService, token: str, stranger: User
+) -> None:
+    other = await sync_to_async(standing_token)(stranger)
+    async with asked(with_secret, token) as client:
+        assert await peers_told(client) == [{"prefix": "north", "name": "North", "answers": None}]
+        assert not north.received
+        await names(client)
+        assert await peers_told(client) == [{"prefix": "north", "name": "North", "answers": True}]
+        north.instead = Response(status_code=503)
+        await raw(client, NAME)
+        assert await peers_told(client) == [{"prefix": "north", "name": "North", "answers": False}]
+    async with asked(with_secret, other) as client:
+        assert await peers_told(client) == []
+
+
+async def peers_told(client: Client) -> Any:
+    told = (await raw(client, "get_server_capabilities")).structured_content or {}
+    assert told["peers_total"] == len(told["peers"])
+    return told["peers"]
+
+
 # Who may see it
 
 
@@ -213,6 +235,7 @@ async def test_a_token_that_is_narrowed_to_a_study_reaches_no_peer(
 
     async with asked(with_secret, await narrowed()) as client:
         assert NAME not in await names(client)
+        assert await peers_told(client) == []
         await unknown(client, NAME)
     assert not north.received
 
@@ -246,6 +269,7 @@ async def test_without_a_secret_of_the_mcp_server_there_are_no_peers(
 ) -> None:
     async with asked(settings, token) as client:
         assert NAME not in await names(client)
+        assert await peers_told(client) == []
         await unknown(client, NAME)
     assert not north.received
 
