@@ -20,6 +20,9 @@ from starlette.responses import Response
 
 from mcp_server.auth.bearer import RETRY_SECONDS
 
+_SHORT = 500
+"""Bytes, of what is remembered."""
+
 
 class Refused(Exception):  # noqa: N818 - an answer, not a fault
     """A request that is answered by its transport. The response is a JSON-RPC error without an id."""
@@ -66,9 +69,13 @@ def _kind(message: Any) -> type[BaseModel]:
     return JSONRPCError if "error" in message else JSONRPCResponse
 
 
-@lru_cache(1_000)
 def accepts(header: bytes) -> tuple[bool, bool]:
     """Whether `Accept` allows application/json, and text/event-stream."""
+    return _accepts(header) if len(header) <= _SHORT else _accepts.__wrapped__(header)
+
+
+@lru_cache(1_000)
+def _accepts(header: bytes) -> tuple[bool, bool]:
     return check_accept_headers(Request({"type": "http", "headers": [(b"accept", header)]}))
 
 

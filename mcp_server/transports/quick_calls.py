@@ -29,6 +29,8 @@ from mcp_server.transports.messages import accepts
 _CALL = b"tools/call"
 _JSON = b"application/json"
 _REMEMBERED = 1_000
+_SHORT = 500
+"""Bytes, of what is remembered; whoever sends more is read anew each time."""
 
 
 class QuickCalls:
@@ -50,9 +52,12 @@ class QuickCalls:
         if not await self._is_safe(request, headers):
             return False
         read = _route(scope, body)
-        if read is None or not self._plain(read[0]["params"].get("name")):
+        if read is None:
             return False
         message, route = read
+        name = message["params"].get("name")
+        if not isinstance(name, str) or len(name) > _SHORT or not self._plain(name):
+            return False
         status, answer = await self._answered(message, route, ServerMessageMetadata(request_context=request))
         await _send(status, answer, send)
         return True
@@ -63,14 +68,14 @@ class QuickCalls:
         passed = self._passed.get(seen)
         if passed is None:
             passed = await self._security.validate_request(request, is_post=True) is None
-            if len(self._passed) < _REMEMBERED:
+            if len(self._passed) < _REMEMBERED and sum(len(value or b"") for value in seen) <= _SHORT:
                 self._passed[seen] = passed
         return passed
 
-    def _is_plain(self, name: Any) -> bool:
+    def _is_plain(self, name: str) -> bool:
         """A tool none of whose arguments go into headers (SEP-2243)."""
         look_up = self._kernel.server.get_tool_input_schema
-        schema = look_up(name) if look_up is not None and isinstance(name, str) else None
+        schema = None if look_up is None else look_up(name)
         return schema is not None and b"x-mcp-header" not in to_json(schema)
 
     async def _answered(
@@ -107,7 +112,9 @@ def _route(scope: Scope, body: bytes) -> tuple[dict[str, Any], InboundModernRout
 
 def _client(route: InboundModernRoute) -> Connection:
     """As `Connection.from_envelope`, which reads anew what a client says of itself in each of its requests."""
-    params, capabilities = _said(route.protocol_version, to_json([route.client_info, route.client_capabilities]))
+    said = to_json([route.client_info, route.client_capabilities])
+    read = _said if len(said) <= _SHORT else _said.__wrapped__
+    params, capabilities = read(route.protocol_version, said)
     connection = Connection(_NO_CHANNEL, protocol_version=route.protocol_version, client_params=params)
     connection.client_capabilities = capabilities
     connection.initialized.set()

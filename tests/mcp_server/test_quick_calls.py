@@ -9,6 +9,7 @@ from mcp_types import SERVER_INFO_META_KEY
 from mcp_types.methods import serialize_server_result
 from mcp_types.version import LATEST_MODERN_VERSION
 
+from mcp_server.transports import messages, quick_calls
 from mcp_server.transports.quick_calls import QuickCalls
 from tests import tokens
 from tests.factories import UserFactory
@@ -152,3 +153,13 @@ async def test_a_result_has_the_shape_that_the_revision_says(settings, token):
     result = answer["result"]
     assert SERVER_INFO_META_KEY in result["_meta"]
     assert serialize_server_result("tools/call", LATEST_MODERN_VERSION, result) == result
+
+
+async def test_what_a_client_says_of_itself_at_length_is_not_remembered(settings, token, taken):
+    at_length = {"experimental": {f"key {number}": {} for number in range(1_000)}}
+    body = params(_meta={**META, "io.modelcontextprotocol/clientCapabilities": at_length})
+    before = quick_calls._said.cache_info().currsize, messages._accepts.cache_info().currsize
+    async with served(settings) as http:
+        status, _ = await asked(http, token, body, {"Accept": "application/json" + ", text/event-stream" * 100})
+    assert (status, taken) == (200, [True])
+    assert (quick_calls._said.cache_info().currsize, messages._accepts.cache_info().currsize) == before
