@@ -12,6 +12,7 @@ from mcp_types import SetLevelRequestParams
 from mcp_server import __version__
 from mcp_server.apps import EXTENSIONS
 from mcp_server.backends import Backend
+from mcp_server.backends.session_watches import SessionWatches
 from mcp_server.features.completions import Completions
 from mcp_server.features.elsewhere import Elsewhere
 from mcp_server.features.logging import Logging
@@ -59,6 +60,7 @@ def build_server(
     is_stateless: bool = False,
     remembering: RequestStateSecurity | None = None,
     bus: SubscriptionBus | None = None,
+    watches: SessionWatches | None = None,
     elsewhere: Elsewhere | None = None,
 ) -> Server[Any]:
     """The server of every transport: one table of tools, answered by `backend`.
@@ -66,12 +68,12 @@ def build_server(
     `sessions` are where there may be many clients; where it `is_stateless`, those of the handshake revisions cannot
     subscribe. `remembering` seals what a client is given to bring back (2026-07-28, `requestState`); without it, by a
     key that this process alone has. `bus` carries to whoever listens what depends on no caller: that there are other
-    tools now.
+    tools now. `watches` tell sessions what has changed.
     """
     logging = Logging(sessions)
     offered = Tools(backend, tools, logging, elsewhere)
     resources, prompts = Resources(backend, tools), Prompts(backend)
-    subscriptions = Subscriptions(backend, sessions, bus or InMemorySubscriptionBus())
+    subscriptions = Subscriptions(backend, sessions, bus or InMemorySubscriptionBus(), watches)
     server = _Announcing(
         NotificationOptions(tools_changed=elsewhere is not None and not is_stateless),
         "jupyterhealth-exchange",

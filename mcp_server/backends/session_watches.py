@@ -7,7 +7,7 @@ is subscribed.
 
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import anyio
 
@@ -27,6 +27,16 @@ class SessionWatches:
         self._interval = interval
         self._once_in = max(1, int(interval / 2))
         self._watches: dict[str, Watch] = {}
+        self._turn = anyio.Lock()
+
+    async def subscribe(self, session: Session, uri: str) -> None:
+        """As `Sessions.subscribe`. What changes from now on is told: it is looked at before the client is answered."""
+        async with self._turn:
+            await self._sessions.subscribe(session, uri)
+            watch = self._watches.setdefault(session.id, Watch(self._look))
+            if session.caller is not None:
+                with suppress(DomainError):  # looked at again soon
+                    await watch.see(session.caller, watch.uris | {uri})
 
     @asynccontextmanager
     async def run(self) -> AsyncIterator[None]:
@@ -45,11 +55,13 @@ class SessionWatches:
                 _log.exception("Looking for changes failed")
 
     async def _tell(self) -> None:
-        sessions = {session.id: session for session in await self._sessions.subscribers()}
-        self._watches = {key: watch for key, watch in self._watches.items() if key in sessions}
+        async with self._turn:
+            sessions = {session.id: session for session in await self._sessions.subscribers()}
+            self._watches = {key: watch for key, watch in self._watches.items() if key in sessions}
         for session in sessions.values():
             try:
-                await self._tell_one(session, self._watches.setdefault(session.id, Watch(self._look)))
+                async with self._turn:
+                    await self._tell_one(session, self._watches.setdefault(session.id, Watch(self._look)))
             except DomainError:  # a login that ended, which the session's next request is told; a database that is away
                 continue
 

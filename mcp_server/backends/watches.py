@@ -83,6 +83,10 @@ class Watch:
         self._look = look
         self._seen: dict[str, _Seen] = {}
 
+    @property
+    def uris(self) -> frozenset[str]:
+        return frozenset(self._seen)
+
     async def see(self, caller: Caller, uris: Iterable[str]) -> list[str]:
         """Watch these, and nothing else, from now on. Returns those which the caller may see."""
         wanted = list(dict.fromkeys(uris))

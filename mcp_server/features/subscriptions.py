@@ -17,6 +17,7 @@ from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, Ser
 
 from core.policy.errors import DomainError, InvalidInput, NotVisible
 from mcp_server.backends import Backend, Watching
+from mcp_server.backends.session_watches import SessionWatches
 from mcp_server.features.answers import of_resource, refused
 from mcp_server.sessions import Sessions
 from mcp_server.sessions.session import session_of
@@ -25,10 +26,17 @@ _NO_SESSION = "Subscriptions need a session: initialize one, or use subscription
 
 
 class Subscriptions:
-    def __init__(self, backend: Backend, sessions: Sessions | None, bus: SubscriptionBus) -> None:
-        """`bus` carries what does not depend on a caller: that the tools have changed."""
+    def __init__(
+        self,
+        backend: Backend,
+        sessions: Sessions | None,
+        bus: SubscriptionBus,
+        watches: SessionWatches | None = None,
+    ) -> None:
+        """`bus` carries what does not depend on a caller: that the tools have changed. `watches` tell sessions."""
         self._backend = backend
         self._sessions = sessions
+        self._watches = watches
         self._bus = bus
         self._listening: set[ListenHandler] = set()
 
@@ -91,7 +99,7 @@ class Subscriptions:
         try:
             if session is not None and self._sessions is not None:
                 async with self._watch(params.uri, context):
-                    await self._sessions.subscribe(session, params.uri)
+                    await (self._watches or self._sessions).subscribe(session, params.uri)
             elif context.request is not None:
                 raise InvalidInput(_NO_SESSION)
             else:

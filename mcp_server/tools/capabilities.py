@@ -161,8 +161,8 @@ TOOLS = (
         name=CAPABILITIES,
         title="Describe this server",
         description=(
-            "What this server offers: tools by subject, other servers, resources, prompts, revisions, transports, kinds of "
-            "data, limits, and what dates mean. It reads nobody's data."
+            "What this server offers: tools by subject, other servers, resources, prompts, revisions, transports, "
+            "kinds of data, limits, and what dates mean. It reads nobody's data."
         ),
         arguments=GetServerCapabilities,
         output=ServerCapabilities,

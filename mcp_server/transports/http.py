@@ -51,6 +51,7 @@ def http_app(settings: HttpService) -> Service:
     tool_changes = ToolChanges(sessions)
     peers = Peers.of(settings, database, tool_changes)
     backend = Direct(database, find_caller, refuse, watch_interval=settings.watch_interval)
+    watches = None if sessions is None else SessionWatches(backend.look, sessions, settings.watch_interval)
     server = build_server(
         backend,
         TOOLS if peers is None else {**TOOLS, CAPABILITIES: with_peers(peers)},
@@ -58,6 +59,7 @@ def http_app(settings: HttpService) -> Service:
         is_stateless=sessions is None,
         elsewhere=peers,
         bus=tool_changes,
+        watches=watches,
         remembering=remembering(settings),
     )
     server.middleware[:0] = [*([Traced()] if is_collected() else []), Measured(TOOLS)]
@@ -89,8 +91,7 @@ def http_app(settings: HttpService) -> Service:
             await stack.enter_async_context(database)
             await stack.enter_async_context(published(*readings(database, verifier, bounds, sessions)))
             await stack.enter_async_context(mcp.run())
-            if sessions is not None:
-                watches = SessionWatches(backend.look, sessions, settings.watch_interval)
+            if watches is not None:
                 await stack.enter_async_context(watches.run())
             if peers is not None:
                 await stack.enter_async_context(peers.run())
