@@ -6,11 +6,11 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MAX_HEAD = 64 * 1024
-"""Bytes of a request that may come without its head being over."""
+"""Bytes of a request that may come without its head being over, and without its trailers being over."""
 
 
 class Connection(HttpToolsProtocol):
-    """Who sends a request slowly, never ends its head, or does not take up what is sent, is cut off.
+    """Who sends a request slowly, never ends its head or its trailers, or does not take up what is sent, is cut off.
 
     uvicorn waits for all of them for ever. A call may take as long as it needs, and a stream is open as long as it is
     taken up.
@@ -24,6 +24,7 @@ class Connection(HttpToolsProtocol):
         self._stuck: asyncio.TimerHandle | None = None
         self._in_head = True
         self._received = 0
+        """Bytes since the last that was not of a head or of trailers."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -35,26 +36,31 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        self._received += len(data)
         super().data_received(data)
-        if self._in_head:
-            self._received += len(data)
-            if self._received > MAX_HEAD and not self.transport.is_closing():
-                self.send_400_response(f"The head of a request has at most {MAX_HEAD} bytes.")
+        if self._received > MAX_HEAD and not self.transport.is_closing():
+            self.send_400_response(f"The head of a request, and its trailers, have at most {MAX_HEAD} bytes.")
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._in_head, self._received = True, 0
+        self._in_head = True
         _cancel(self._arriving)
         self._arriving = self._in_time()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        super().on_header(name, value.strip(b" \t"))  # RFC 9110 §5.5: what stands around a value is not part of it
+        if self._in_head:  # RFC 9110 §6.5.1: a trailer is no header, and nothing here asks for one
+            super().on_header(name, value.strip(b" \t"))  # §5.5: what stands around a value is not part of it
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
+        self._in_head, self._received = False, 0
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        self._received = 0
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
+        self._received = 0
         _cancel(self._arriving)
         super().on_message_complete()
 

@@ -25,11 +25,11 @@ class App:
         self.headers: dict[bytes, bytes] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.headers = dict(scope["headers"])
         endless = scope["path"] == "/endless"
         message = await receive()
         while message.get("more_body"):
             message = await receive()
+        self.headers = dict(scope["headers"])
         await send({"type": "http.response.start", "status": 200, "headers": []})
         if message["type"] == "http.disconnect":
             self.left.set()
@@ -126,6 +126,38 @@ async def test_a_head_without_end_is_refused_where_it_passes_the_bound(app: App,
         reader, writer = await connect()
         writer.write(POST + (b"X-Long: " if line == b"x" else b"") + line * (MAX_HEAD // len(line) + 1))
         assert (await all_of((reader, writer))).startswith(b"HTTP/1.1 400 ")
+
+
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
+
+
+@pytest.mark.parametrize("line", [b"X-Name: value\r\n", b"x"], ids=["many", "one that has no end"])
+async def test_trailers_without_end_are_refused_where_they_pass_the_bound(app: App, line: bytes) -> None:
+    async with served(app, seconds=20) as connect:
+        reader, writer = await connect()
+        writer.write(CHUNKED)
+        await writer.drain()
+        writer.write((b"X-Long: " if line == b"x" else b"") + line * (MAX_HEAD * 5 // len(line)))
+        assert (await all_of((reader, writer))).startswith(b"HTTP/1.1 400 ")
+
+
+async def test_a_trailer_is_no_header_of_this_request_or_the_next(app: App) -> None:
+    async with served(app, seconds=5) as connect:
+        reader, writer = await connect()
+        writer.write(CHUNKED + b"Authorization: Bearer a\r\nOrigin: b\r\n\r\n")
+        await reader.readuntil(b"answered")
+        assert app.headers == {b"host": b"localhost", b"transfer-encoding": b"chunked"}
+        writer.write(POST + b"Connection: close\r\nContent-Length: 0\r\n\r\n")
+        assert b"answered" in await all_of((reader, writer))
+    assert app.headers.keys() == {b"host", b"connection", b"content-length"}
+
+
+async def test_a_body_is_no_head_however_long_it_is(app: App) -> None:
+    async with served(app, seconds=5) as connect:
+        reader, writer = await connect()
+        writer.write(POST + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % (MAX_HEAD * 5))
+        writer.write(b"x" * MAX_HEAD * 5)
+        assert b"answered" in await all_of((reader, writer))
 
 
 async def test_a_client_that_never_reads_is_cut_off_and_its_answer_is_given_up(app: App) -> None:
