@@ -4,10 +4,13 @@ They are shown what the caller's own question finds, and what they choose is loo
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.policy.errors import InvalidInput
 from mcp_server.features.asking import Client
+from mcp_server.resources import id_of
 from mcp_server.text import quoted
 from mcp_server.tool import Ask, Tool
 
@@ -78,4 +81,6 @@ def _kind_of(argument: str) -> _Kind | None:
 
 
 def _as_id(argument: str, chosen: str) -> dict[str, int]:
-    return {argument: int(chosen)} if chosen.isascii() and chosen.isdecimal() else {}
+    with suppress(InvalidInput):
+        return {argument: id_of(argument, chosen)}
+    return {}

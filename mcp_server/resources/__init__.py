@@ -75,8 +75,11 @@ class Resource:
 
 
 def value_of(name: str, text: str) -> int | str:
-    if not name.endswith("_id"):
-        return text
+    return id_of(name, text) if name.endswith("_id") else text
+
+
+def id_of(name: str, text: str) -> int:
+    """The id that a text says. Raises InvalidInput: `int` takes more than digits, and fails on very many of them."""
     if not _ID.fullmatch(text):
         raise InvalidInput(f"{name} in this URI must be an id, such as 30001: digits and nothing else.")
     return int(text)

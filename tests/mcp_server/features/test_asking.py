@@ -10,6 +10,7 @@ from mcp import MCPError
 from mcp.client.context import ClientRequestContext
 
 from core.models import AuditEvent
+from mcp_server.errors import INTERNAL
 from tests.factories import PatientFactory, StudyFactory
 from tests.mcp_server.features.conftest import MODES, Host
 from tests.mcp_server.tools.world import Clinic
@@ -96,10 +97,11 @@ def test_mary_who_will_not_say_reads_the_sentence(clinic: Clinic, host: Callable
 @BOTH_ERAS
 def test_a_reply_that_is_no_choice_opens_nothing(clinic: Clinic, host: Callable[..., Host], mode: str) -> None:
     asks = host(clinic.practitioner, mode)
-    for picked in (None, "", "-1", "٣", "x", 7, ["1"], "9" * 400):
+    for picked in (None, "", "-1", "٣", "x", 7, ["1"], "9" * 19, "9" * 5_000):
         mary = Mary(pick=lambda _, picked=picked: picked)
         result = called(asks, "get_study_metadata", {"study_id": 7}, elicitation_callback=mary)
         assert result.is_error, picked
+        assert said(result) != INTERNAL
         assert len(mary.asked) == 1
 
 
