@@ -19,6 +19,7 @@ from mcp_server.arguments import one_spelling
 from mcp_server.auth.caller import Caller
 from mcp_server.resources import PATIENT, READINGS, RESOURCES, STUDIES, STUDY, find
 from mcp_server.tool import Answer, Arguments, Ask, Output, Tool
+from mcp_server.tools import TOOLS
 
 MOST_URIS = 100
 """Resources in one watch."""
@@ -126,9 +127,10 @@ class Watch:
 
 
 def _changes(uri: str) -> bool:
-    """Whether there is such a resource, and something to be told of it."""
+    """Whether there can be such a resource, by what its tool takes, and something to be told of it."""
     try:
-        find(uri, _CHANGING)
+        resource, arguments = find(uri, _CHANGING)
+        TOOLS[resource.tool].parse(arguments)
     except DomainError:
         return False
     return "?" not in uri

@@ -92,6 +92,11 @@ def test_only_what_the_person_sees_and_what_changes_is_honored(host, clinic, pat
         f"{readings(patient)}?start=2026-11-01",
         "omh://schema/blood-glucose",
         "jhe://patients/x",
+        "jhe://patients/9999999999999999999",
+        "jhe://studies/9999999999999999999",
+        readings(patient, "%00"),
+        readings(patient, "blood%00glucose"),
+        readings(patient, "x" * 101),
         "file:///etc/passwd",
         "\x00",
     ]
@@ -235,6 +240,13 @@ def test_an_older_host_cannot_subscribe_to_what_the_person_cannot_see(host, clin
     mary, foreign = host(clinic.practitioner, "legacy"), PatientFactory()
     answers = {
         mary.refused(lambda client: client.subscribe_resource(uri))  # noqa: B023 - called at once
-        for uri in (readings(foreign), "jhe://patients/49999", "jhe://patients/x", "omh://schema/blood-glucose")
+        for uri in (
+            readings(foreign),
+            "jhe://patients/49999",
+            "jhe://patients/x",
+            "jhe://patients/9999999999999999999",
+            "jhe://patients/1/observations/%00",
+            "omh://schema/blood-glucose",
+        )
     }
     assert answers == {(-32002, "There is no such resource that you can see and that changes.")}
