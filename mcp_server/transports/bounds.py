@@ -1,6 +1,6 @@
 """What one person, and all together, may ask of the service: how often, and how much at a time."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -18,9 +18,25 @@ from mcp_server.places import Places
 from mcp_server.rates import Rates, shared_counts
 from mcp_server.refusals import refusal
 from mcp_server.settings import HttpService
+from mcp_server.transports.messages import headers_of
+from mcp_server.transports.streamable_http import is_modern
 
 _LISTEN = b"subscriptions/listen"
 _RETRY_SECONDS = 1
+
+
+IsStream = Callable[[Scope], bool]
+"""Whether the answer is a stream of what happens, for as long as the client listens."""
+
+
+def is_get(scope: Scope) -> bool:
+    return bool(scope["method"] == "GET")
+
+
+def is_stream(scope: Scope) -> bool:
+    """By headers that are held against the body later on, which older revisions do not do (MCP 2026-07-28)."""
+    headers = headers_of(scope)
+    return is_get(scope) or (headers.get(b"mcp-method") == _LISTEN and is_modern(headers))
 
 
 @dataclass(frozen=True)
@@ -43,7 +59,7 @@ class Bounds:
             {} if shared is None else {"redis": _answering(shared)},
         )
 
-    def around(self, app: ASGIApp) -> ASGIApp:
+    def around(self, app: ASGIApp, *, is_stream: IsStream = is_stream) -> ASGIApp:
         """Lets a request through to `app` when there is room; behind the guard."""
 
         async def bounded(scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,11 +80,6 @@ class Bounds:
                     places.leave(caller.subject)
 
         return bounded
-
-
-def is_stream(scope: Scope) -> bool:
-    """Whether the answer is a stream of what happens, for as long as the client listens."""
-    return scope["method"] == "GET" or (b"mcp-method", _LISTEN) in scope["headers"]
 
 
 def _answering(shared: Storage) -> Check:

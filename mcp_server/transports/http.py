@@ -28,7 +28,7 @@ from mcp_server.settings import HttpService
 from mcp_server.tools import TOOLS
 from mcp_server.tools.capabilities import CAPABILITIES, with_peers
 from mcp_server.tracing import Traced, collected, is_collected
-from mcp_server.transports.bounds import Bounds
+from mcp_server.transports.bounds import Bounds, is_get
 from mcp_server.transports.browsers import for_browsers
 from mcp_server.transports.readings import readings
 from mcp_server.transports.remembering import remembering
@@ -107,7 +107,7 @@ def http_app(settings: HttpService) -> Service:
         sse, resource = Sse(mcp.kernel, settings, sessions, backend.stands), sse_resource(settings, step_up.scopes)
         described.append(resource)
         for path, app in zip(sse_paths(settings), (sse.stream, sse.message), strict=True):
-            endpoints[path] = endpoint(resource, bounds.around(app))
+            endpoints[path] = endpoint(resource, bounds.around(app, is_stream=is_get))
 
     return Service(
         endpoints=endpoints,

@@ -1,6 +1,6 @@
 """Streamable HTTP: every revision at one endpoint."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -57,12 +57,14 @@ class StreamableHttp:
         await self._app(scope, receive, send)
 
     async def _by_revision(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The header tells, and a client that sends none is not a modern one."""
         # RFC 9110 §5.5: what surrounds a value is no part of it, and httptools hands it on.
         lines = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
         scope, headers = {**scope, "headers": lines}, dict(lines)
-        version = headers.get(b"mcp-protocol-version")
-        if version is None or version in _HANDSHAKE:
-            await self._handshake(scope, headers, receive, send)
-        else:
-            await self._modern(scope, headers, receive, send)
+        serving = self._modern if is_modern(headers) else self._handshake
+        await serving(scope, headers, receive, send)
+
+
+def is_modern(headers: Mapping[bytes, bytes]) -> bool:
+    """The header tells, and a client that sends none is not a modern one."""
+    version = headers.get(b"mcp-protocol-version")
+    return version is not None and version not in _HANDSHAKE

@@ -19,7 +19,7 @@ from mcp_server.auth.caller import Caller
 from mcp_server.places import Places
 from mcp_server.rates import Rates, shared_counts
 from mcp_server.settings import HttpService, load
-from mcp_server.transports.bounds import Bounds
+from mcp_server.transports.bounds import Bounds, is_get, is_stream
 from tests import tokens
 from tests.mcp_server.service import called, served
 
@@ -181,7 +181,10 @@ async def test_a_service_with_all_its_places_taken_says_that_it_is_busy(
     assert (busy.status_code, busy.headers["Retry-After"]) == (503, "1")
 
 
-@pytest.mark.parametrize(("method", "headers"), [("GET", {}), ("POST", {"Mcp-Method": "subscriptions/listen"})])
+LISTEN = {"Mcp-Method": "subscriptions/listen", "MCP-Protocol-Version": "2026-07-28"}
+
+
+@pytest.mark.parametrize(("method", "headers"), [("GET", {}), ("POST", LISTEN)])
 async def test_streams_take_no_place_of_a_call_and_have_a_bound_of_their_own(
     ask: Bounded, method: str, headers: dict[str, str]
 ) -> None:
@@ -197,6 +200,25 @@ async def test_streams_take_no_place_of_a_call_and_have_a_bound_of_their_own(
     assert "too many streams open" in refused.json()["error"]["message"]
     assert (await call).status_code == 200
     await asyncio.gather(*streams)
+
+
+@pytest.mark.parametrize("version", [{}, {"MCP-Protocol-Version": "2025-11-25"}], ids=["no version", "an older one"])
+async def test_a_header_that_nothing_is_held_against_makes_no_stream_of_a_call(
+    ask: Bounded, version: dict[str, str]
+) -> None:
+    held, ask_as = ask(calls_per_subject=1)
+    call = asyncio.ensure_future(ask_as(10001))
+    await held.entered.acquire()
+    refused = await ask_as(10001, **{"Mcp-Method": "subscriptions/listen"}, **version)
+    held.go.set()
+    assert refused.status_code == 429
+    assert (await call).status_code == 200
+
+
+def test_a_message_of_the_older_transport_is_a_call_whatever_its_headers_say() -> None:
+    scope = {"method": "POST", "headers": [(name.lower().encode(), value.encode()) for name, value in LISTEN.items()]}
+    assert is_stream(scope)
+    assert not is_get(scope)
 
 
 async def test_a_client_that_goes_away_gives_its_place_back(ask: Bounded) -> None:
