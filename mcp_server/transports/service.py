@@ -20,12 +20,15 @@ class Service(Starlette):
         end_streams: Callable[[], None],
         **others: Any,
     ) -> None:
-        """`endpoints` by exact path. `drain` says that the process will end, `end_streams` ends what would not."""
+        """`endpoints` by exact path, as it is sent (docs/adr/0037).
+
+        `drain` says that the process will end, `end_streams` ends what would not.
+        """
         super().__init__(**others)
         self.router.redirect_slashes = False  # it would redirect to whatever host the request names
         self.drain = drain
         self.end_streams = end_streams
-        self._endpoints = endpoints
+        self._endpoints = {path.encode(): app for path, app in endpoints.items()}
         self._study_endpoint = study_endpoint
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -33,7 +36,7 @@ class Service(Starlette):
         await (endpoint or super().__call__)(scope, receive, send)
 
     def _endpoint(self, scope: Scope) -> ASGIApp | None:
-        exact = self._endpoints.get(scope["path"])
+        exact = self._endpoints.get(scope["raw_path"])
         if exact is not None:
             return exact
         study_id = study_at(scope)

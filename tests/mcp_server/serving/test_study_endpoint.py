@@ -249,6 +249,14 @@ async def test_what_only_looks_like_a_study_leads_nowhere(settings_without_datab
                 assert "Location" not in response.headers
 
 
+async def test_what_only_looks_like_the_wide_endpoint_leads_nowhere(settings_without_database: HttpService) -> None:
+    """A proxy that lets only studies' endpoints through may read paths as they are sent."""
+    token = {"Authorization": f"Bearer {tokens.access_token()}"}
+    async with served(settings_without_database) as http:
+        for path in ("/%6dcp", "/mc%70", "/mcp%2f", "//mcp", "/mcp%00"):
+            assert (await http.post(f"{ORIGIN}{path}", headers=token)).status_code == 404, path
+
+
 async def test_what_is_taken_from_the_person_is_gone_with_the_next_request(
     settings: HttpService, world: World, viewers_token: str
 ) -> None:
