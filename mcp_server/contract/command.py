@@ -16,12 +16,20 @@ from mcp_server.contract.run import Asked, report_on
 _NO_HEADER = re.compile(r"[^\x21-\x7e]")
 
 
+_WRONG_COMMAND_LINE = 2
+"""As argparse has it, of every command."""
+
+
 def run(chosen: argparse.Namespace) -> None:
-    """Print the report and end with its status. Raises InvalidInput for what cannot be asked."""
+    """Print the report and end with its status; where nothing can be asked by this command line, with a sentence."""
     for name in ("mcp", "httpx2"):  # what goes wrong is in the report
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    report = asyncio.run(_printed(_asked(chosen), as_json=chosen.output == "json"))
-    raise SystemExit(report)
+    try:
+        asked = _asked(chosen)
+    except InvalidInput as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(_WRONG_COMMAND_LINE) from None
+    raise SystemExit(asyncio.run(_printed(asked, as_json=chosen.output == "json")))
 
 
 async def _printed(asked: Asked, *, as_json: bool) -> int:
@@ -35,6 +43,7 @@ async def _printed(asked: Asked, *, as_json: bool) -> int:
 
 
 def _asked(chosen: argparse.Namespace) -> Asked:
+    """Raises InvalidInput for what cannot be asked."""
     if not 0 < chosen.timeout <= 600:
         raise InvalidInput("--timeout is in seconds, above 0 and up to 600.")
     return Asked(

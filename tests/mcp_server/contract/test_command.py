@@ -88,11 +88,14 @@ def test_a_token_of_any_server_is_taken_and_not_shown(server: Scripted, ended, m
         (["http://localhost/mcp", "--token", "one\r\nX-Other: two"], "The token holds a character"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_with_a_sentence(ended, arguments: list[str], sentence: str) -> None:
-    said = ended(*arguments)
-    assert str(said).startswith(sentence)
-    assert "secret" not in str(said)
-    assert "two" not in str(said)
+def test_a_command_line_that_cannot_be_meant_ends_it_with_2_and_a_sentence(
+    ended, capsys, arguments: list[str], sentence: str
+) -> None:
+    assert ended(*arguments) == 2
+    out, said = capsys.readouterr()
+    assert (out, said[: len(sentence)]) == ("", sentence)
+    assert "secret" not in said
+    assert "two" not in said
 
 
 def test_the_help_says_that_a_token_on_the_command_line_can_be_seen(ended, capsys) -> None:
