@@ -5,8 +5,8 @@
 -- month is one of the patient's calendar, whatever the offsets in it.
 -- fitting    the resolutions that would fit, the finest first; `resolution` the one of the points
 -- total      the points at that resolution; raw ones that do not fit are left out from the end, whole observations
--- series     for each kind, component and unit: n, points as arrays: [time, value], or [time, n, mean, min, max], these
---            three to the seven digits of a real
+-- series     for each kind, component and unit: n, points as arrays: [time, value], or [time, n, mean, min, max]: the
+--            mean to twelve digits, so that mean times n is the sum, the others as they were recorded
 WITH /* include readable */, numbers AS MATERIALIZED (
     SELECT
         kinds.coding_code, number.component, number.unit, number.value, observation.id, observation.effective_start,
@@ -62,7 +62,7 @@ WITH /* include readable */, numbers AS MATERIALIZED (
         coarseness, coding_code, component, unit, n, instant.at,
         json_build_array(
             CASE WHEN coarseness < 4 THEN iso_8601(instant.at, utc_offset) ELSE local::date::text END,
-            n, (total / n)::real, lowest::real, highest::real
+            n, to_char(total / n, '9.99999999999EEEE')::float8, lowest, highest
         ) AS point
     FROM buckets CROSS JOIN LATERAL (
         SELECT (local - make_interval(mins => COALESCE(utc_offset, 0))) AT TIME ZONE 'UTC' AS at

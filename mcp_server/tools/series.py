@@ -173,8 +173,8 @@ TOOLS = (
         title="Follow a patient's numbers along time",
         description=(
             "One kind of data of one patient along local time, to see or draw its course: buckets by minute, hour, "
-            "day, week or month with n, mean, min and max, or each number (raw); at most 500 points. For totals, such "
-            "as steps a day, multiply mean by n. What lasts counts where it begins."
+            "day, week or month with n, mean, min and max, or each number (raw); at most 500 points. A total, such as "
+            "steps a day, is mean times n, rounded as its numbers are. What lasts counts where it begins."
         ),
         arguments=GetObservationSeries,
         output=ObservationSeries,

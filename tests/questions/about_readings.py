@@ -16,7 +16,7 @@ from core.seed.scopes import (
     STEP_COUNT,
 )
 from tests.questions.ask import Ask
-from tests.questions.figures import days, seven_digits, statistics
+from tests.questions.figures import days, statistics
 from tests.questions.question import Question
 from tests.questions.seen import Seen
 from tests.questions.world import Frame
@@ -231,7 +231,7 @@ QUESTIONS = (
             for day in _points(ask, "Jun", "heart-rate", "day", start="2026-09-08", end="2026-09-14")
         ],
         lambda seen: [
-            (len(day), seven_digits(day.value.mean()))
+            (len(day), day.value.mean())
             for _, day in days(seen.points(HEART_RATE, of="Jun"), "2026-09-08", "2026-09-14").groupby("day")
         ],
     ),

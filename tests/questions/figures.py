@@ -1,6 +1,5 @@
 """Figures as textbooks have them, over what pandas holds."""
 
-import numpy as np
 import pandas as pd
 
 from tests.questions.world import Frame
@@ -51,11 +50,6 @@ def sufficiency(points: Frame) -> dict[str, float]:
     expected = round(round(minutes.sum()) / interval) + 1
     missing = round((minutes - interval)[minutes.round() > interval].sum() / interval)
     return {"days": expected * interval / 1440, "active_percent": 100 * (expected - missing) / expected}
-
-
-def seven_digits(figure: float) -> float:
-    """As series tell it: what a number of single precision holds (IEEE 754)."""
-    return float(str(np.float32(figure)))
 
 
 def days(points: Frame, first: str, last: str) -> Frame:

@@ -181,7 +181,7 @@ def expected_buckets(times, values, key):
 
 
 def as_numbers(points):
-    return [[point[0], *(pytest.approx(number, rel=1e-6) for number in point[1:])] for point in points]
+    return [[point[0], *(pytest.approx(number, rel=1e-11) for number in point[1:])] for point in points]
 
 
 BUCKETS = {
@@ -204,6 +204,15 @@ def test_buckets_are_the_patients_local_hours_days_weeks_and_months(person, clin
         assert answer["observations"] == answer["series"][0]["n"] == 2_000
     assert series_of(person, patient)["resolution"] == "hour"
     assert series_of(person, patient, end="2026-10-28T12:00:00-08:00")["resolution"] == "raw"
+
+
+def test_the_mean_times_n_is_the_sum_and_the_least_and_the_most_are_as_recorded(person, clinic, patient):
+    steps = [4664, 123456.7, 0.1, 98765432.1, 3e-7, 16777217.25, 12]
+    for day, values in enumerate((steps, steps[:3], steps[4:5], [-7.3, 7.3, 0.7]), 1):
+        record(patient, clinic.glucose, *(glucose(v, f"2026-11-0{day}T1{n}:00:00Z") for n, v in enumerate(values)))
+        _, n, mean, least, most = drawn(series_of(person, patient, resolution="day"))[-1]
+        assert (n, mean * n) == (len(values), pytest.approx(sum(values), rel=1e-9))
+        assert (least, most) == (min(values), max(values))
 
 
 def test_an_hour_that_the_clocks_repeat_is_two_and_the_day_is_one(person, clinic, patient):
@@ -274,12 +283,8 @@ def test_raw_numbers_are_cut_between_observations(person, clinic, patient):
 
 
 def test_two_hundred_and_fifty_days_fit_and_an_answer_is_never_too_long(person, clinic, patient):
-    record(
-        patient,
-        clinic.glucose,
-        *(glucose(100 + n / 7, (NOON - timedelta(days=n)).isoformat()) for n in range(500)),
-        *(glucose(100 + n / 7, (NOON - timedelta(days=n, hours=1)).isoformat()) for n in range(500)),
-    )
+    at = [NOON - timedelta(days=day, hours=hour) for day in range(500) for hour in range(3)]
+    record(patient, clinic.glucose, *(glucose(round(100 + n / 7, 1), time.isoformat()) for n, time in enumerate(at)))
     answer = series_of(person, patient)
     assert (answer["resolution"], answer["returned"]) == ("week", len(drawn(answer)))
     answer = series_of(person, patient, start="2026-02-25")
