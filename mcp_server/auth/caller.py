@@ -10,6 +10,8 @@ from mcp.server.context import ServerRequestContext
 from core.policy.errors import DomainError
 from core.policy.principal import Principal
 
+ENDED = "This login no longer stands: it has expired or was revoked. Log in again."
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:

@@ -13,14 +13,13 @@ from core.policy.permissions import Permission
 from core.policy.roles import roles_for
 from core.policy.study_endpoints import study_of
 from mcp_server.auth.bearer import caller_of, narrow, refuse_instead
-from mcp_server.auth.caller import Caller
+from mcp_server.auth.caller import ENDED, Caller
 from mcp_server.auth.kept import Kept
 from mcp_server.auth.scopes import SCOPE
 from mcp_server.database import Database
 from mcp_server.queries import question, unframed
 
 _NO_SUCH_STUDY = "There is no study here that you can see."
-_ENDED = "This login no longer stands: it has expired or was revoked. Log in again."
 
 
 class StudyDoor:
@@ -69,7 +68,7 @@ class StudyDoor:
         }
         row = await self._database.row(unframed("study_caller", for_narrowed=True), values)
         if not row["stands"]:
-            raise NotAuthenticated(_ENDED)
+            raise NotAuthenticated(ENDED)
         if row["caller_id"] is None:
             await self._record_refused(caller, values)
             raise NotVisible(_NO_SUCH_STUDY)

@@ -14,7 +14,7 @@ from core.policy.errors import DomainError, InsufficientScope, NotAuthenticated,
 from core.policy.permissions import Permission
 from core.policy.principal import Principal, UserType
 from core.policy.roles import roles_for
-from mcp_server.auth.caller import Caller
+from mcp_server.auth.caller import ENDED, Caller
 from mcp_server.auth.scopes import SCOPE
 from mcp_server.database import Database, TookTooLong
 from mcp_server.features.asking import NOBODY, Client
@@ -30,9 +30,6 @@ def _roles(permissions: frozenset[Permission] | None) -> Mapping[str, list[str]]
     """Every `:may_…`, of which a token with `permissions` leaves some without a role."""
     narrowed = Principal(user_id=0, user_type=UserType.PRACTITIONER, permissions=permissions)
     return {name: roles_for(narrowed, permission) for permission, name in _MAY.items()}
-
-
-ENDED = "This login no longer stands: it has expired or was revoked. Log in again."
 
 
 class Call:

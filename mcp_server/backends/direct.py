@@ -11,9 +11,9 @@ from mcp_types import CallToolResult, CompleteRequestParams, SubscriptionFilter
 
 from core.policy.errors import DomainError, InvalidInput, NotAuthenticated, NotVisible, Unavailable
 from mcp_server import errors, results
-from mcp_server.auth.caller import Caller, FindCaller, Refuse, in_band
+from mcp_server.auth.caller import ENDED, Caller, FindCaller, Refuse, in_band
 from mcp_server.backends import Watching
-from mcp_server.backends.call import ENDED, Call
+from mcp_server.backends.call import Call
 from mcp_server.backends.choosing import choose, chosen_before
 from mcp_server.backends.watches import WATCH, Marks, Room, Watch, Watched, events, honored, watched_for
 from mcp_server.database import Database, TookTooLong

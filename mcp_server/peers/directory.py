@@ -4,9 +4,8 @@ from pydantic_core import from_json, to_json
 
 from core.policy.errors import NotAuthenticated
 from core.policy.peers import roles_for_peers
-from mcp_server.auth.caller import Caller
+from mcp_server.auth.caller import ENDED, Caller
 from mcp_server.auth.scopes import SCOPE
-from mcp_server.backends.call import ENDED
 from mcp_server.database import Database
 from mcp_server.peers.peer import Peer
 from mcp_server.queries import question, unframed

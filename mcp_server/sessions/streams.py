@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from math import inf
 from secrets import token_hex
 
-from core.policy.errors import Unavailable
-from mcp_server.auth.caller import Caller
+from core.policy.errors import NotAuthenticated, Unavailable
+from mcp_server.auth.caller import ENDED, Caller
 from mcp_server.sessions.store import Event, Store, Stream
 
 LOOK_SECONDS = 15
@@ -23,6 +23,12 @@ Stands = Callable[[Caller], Awaitable[bool]]
 async def always(_: Caller) -> bool:
     """For a service that asks nobody."""
     return True
+
+
+async def admit(caller: Caller | None, stands: Stands) -> None:
+    """Raises NotAuthenticated for a token that stands no more; Unavailable."""
+    if caller is not None and not await stands(caller):
+        raise NotAuthenticated(ENDED)
 
 
 class Reader:

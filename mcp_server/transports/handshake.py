@@ -22,13 +22,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from core.policy.errors import Unavailable
-from mcp_server.auth.bearer import known_caller
+from core.policy.errors import NotAuthenticated, Unavailable
+from mcp_server.auth.bearer import known_caller, refuse_instead
 from mcp_server.sessions import STANDALONE, Sessions
 from mcp_server.sessions.memory import Memory
 from mcp_server.sessions.session import Session, attach
 from mcp_server.sessions.store import Event, Limits, Stream
-from mcp_server.sessions.streams import Reader, Stands, Streams
+from mcp_server.sessions.streams import Reader, Stands, Streams, admit
 from mcp_server.transports.event_stream import send_events
 from mcp_server.transports.exchange import Exchange, Kernel, connected, heard
 from mcp_server.transports.messages import Refused, accepts, no_such_session, not_allowed, parsed, unavailable
@@ -68,6 +68,8 @@ class Handshake:
                 await self._by_method(request, headers, send)
         except Refused as refused:
             await refused.response(scope, receive, send)
+        except NotAuthenticated as error:
+            await refuse_instead(scope, receive, send, error)
         except Unavailable as error:
             await unavailable(str(error)).response(scope, receive, send)
 
@@ -81,6 +83,7 @@ class Handshake:
         session = await self._session(request, headers)
         if session is None:
             raise not_allowed("POST")
+        await admit(known_caller(request.scope), self._stands)
         if method == "GET":
             await self._read(session, request, headers, send)
         else:
@@ -119,6 +122,8 @@ class Handshake:
             await self._in_session(message, session, request, send, streams=has_events)
 
     async def _initialize(self, message: dict[str, Any], request: Request, send: Send) -> None:
+        if self._keeps:
+            await admit(known_caller(request.scope), self._stands)
         connection = Connection.from_envelope(LATEST_HANDSHAKE_VERSION, None, None)
         exchange = Exchange(message, ServerMessageMetadata(request_context=request))
         answer = await self._kernel.answer(message, exchange, connection, anyio.CancelScope())

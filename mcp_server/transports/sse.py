@@ -19,13 +19,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from core.policy.errors import Unavailable
+from core.policy.errors import NotAuthenticated, Unavailable
 from core.policy.sse_endpoints import sse_urls
-from mcp_server.auth.bearer import known_caller
+from mcp_server.auth.bearer import known_caller, refuse_instead
 from mcp_server.auth.step_up import MAX_READ
 from mcp_server.sessions import Sessions
 from mcp_server.sessions.session import Session, attach
-from mcp_server.sessions.streams import Reader, Stands, always
+from mcp_server.sessions.streams import Reader, Stands, admit, always
 from mcp_server.settings import HttpService
 from mcp_server.transports.event_stream import send_events
 from mcp_server.transports.exchange import Exchange, Kernel, connected, heard
@@ -59,6 +59,8 @@ class Sse:
                     await refusal(scope, receive, send)
             except Refused as refused:
                 await refused.response(scope, receive, send)
+            except NotAuthenticated as error:
+                await refuse_instead(scope, receive, send, error)
             except Unavailable as error:
                 await unavailable(str(error)).response(scope, receive, send)
 
@@ -67,6 +69,7 @@ class Sse:
     async def _stream(self, request: Request, send: Send) -> None:
         """A session lasts as long as its stream."""
         caller = known_caller(request.scope)
+        await admit(caller, self._stands)
         session = await self._sessions.open(caller, protocol_version=OLDEST_SUPPORTED_VERSION)
         events = self._sessions.read(self._sessions.stream(session), "0", Reader(caller, self._stands))
         endpoint = ServerSentEvent(f"{quote(self._messages)}?session_id={session.id}", event="endpoint")

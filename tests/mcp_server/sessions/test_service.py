@@ -4,6 +4,7 @@ import httpx2
 import pytest
 from oauth2_provider.models import AccessToken
 
+from core.models import User
 from mcp_server.sessions import streams
 from mcp_server.settings import HttpService
 from mcp_server.transports.http import http_app
@@ -15,13 +16,14 @@ from tests.mcp_server.sessions.worker import listening
 
 
 @pytest.fixture
-def token(transactional_db: None) -> str:
-    return standing_token(MembershipFactory().practitioner.user)
+def practitioner(transactional_db: None) -> User:
+    return MembershipFactory().practitioner.user
 
 
 async def test_a_practitioner_lists_studies_in_a_session_and_a_revoked_token_ends_what_it_opened(
-    settings: HttpService, token: str, http: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    settings: HttpService, practitioner: User, http: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    token = await written(lambda: standing_token(practitioner))
     monkeypatch.setattr(streams, "LOOK_SECONDS", 0.02)
     with_sessions = settings.model_copy(update={"sessions": True, "sse": True})
     async with listening(http_app(with_sessions)) as url:
@@ -39,3 +41,16 @@ async def test_a_practitioner_lists_studies_in_a_session_and_a_revoked_token_end
                 assert await standalone.rest() == []
                 assert not [line async for line in lines if line.startswith("event")]
         assert (await mary.post(asked)).status_code == 401
+        session_id = mary.session_id
+        again = mary.headers(**{"Last-Event-ID": "0.0"})
+        refused = [
+            await http.get(f"{url}/mcp", headers=again),
+            await http.get(f"{url}/sse", headers=again),
+            await mary.delete(),
+            await mary.initialize(),
+        ]
+        assert [answer.status_code for answer in refused] == [401] * 4
+        assert all("no longer stands" in answer.headers["WWW-Authenticate"] for answer in refused)
+        mary.token = await written(lambda: standing_token(practitioner, nonce="another"))
+        mary.session_id = session_id
+        assert (await mary.post(asked)).status_code == 200

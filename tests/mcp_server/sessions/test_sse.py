@@ -18,8 +18,10 @@ from mcp_server.settings import HttpService
 from mcp_server.transports.http import http_app
 from tests import tokens
 from tests.browser.mcp_client import Kept, metadata
+from tests.factories import MembershipFactory
+from tests.mcp_server.features.inbox import written
 from tests.mcp_server.login.authorization_server import authorization_server
-from tests.mcp_server.service import served
+from tests.mcp_server.service import served, standing_token
 from tests.mcp_server.sessions.client import call, notification, request, session_not_found, text
 from tests.mcp_server.sessions.conftest import LIMITS
 from tests.mcp_server.sessions.redis_server import RedisServer
@@ -178,7 +180,7 @@ async def test_a_client_finds_metadata_that_spell_the_stream_as_it_does(
 
 
 async def test_the_sdks_own_client_gets_itself_a_token_for_that_transport(
-    settings_without_database: HttpService,
+    settings: HttpService, transactional_db: None
 ) -> None:
     kept, went = Kept(OAuthClientInformationFull(client_id="old", redirect_uris=["http://127.0.0.1/back"])), []
 
@@ -193,9 +195,11 @@ async def test_the_sdks_own_client_gets_itself_a_token_for_that_transport(
 
         port, _ = free_ports()
         url = f"http://127.0.0.1:{port}"
-        server.token_response = {"access_token": tokens.access_token(iss=server.url, aud=f"{url}/mcp")}
+        claims = {"iss": server.url, "aud": f"{url}/mcp"}
+        token = await written(lambda: standing_token(MembershipFactory().practitioner.user, **claims))
+        server.token_response = {"access_token": token}
         given = {"issuer": server.url, "given_jwks_url": f"{server.url}/jwks", "given_url": f"{url}/mcp"}
-        app = http_app(settings_without_database.model_copy(update={**given, "sessions": True, "sse": True}))
+        app = http_app(settings.model_copy(update={**given, "sessions": True, "sse": True}))
         login = OAuthClientProvider(f"{url}/sse", metadata("http://127.0.0.1/back"), kept, go, come_back)
         async with (
             listening(app, port),
