@@ -8,7 +8,7 @@ from core.models.access import (
     StudyAccess,
 )
 from core.models.audit import AuditEvent, AuditSeal
-from core.models.audit_reach import AuditAccess, AuditReach
+from core.models.audit_reach import AuditAccess, AuditReach, AuditWithin
 from core.models.bulk import BulkFile, BulkJob
 from core.models.client import Client, ClientAccess, OrganizationClient, PractitionerClient, ResourceServer
 from core.models.client_consent import ClientConsent, ConsentedToken, DeviceRequest
@@ -38,6 +38,7 @@ __all__ = [
     "AuditEvent",
     "AuditReach",
     "AuditSeal",
+    "AuditWithin",
     "BulkFile",
     "BulkJob",
     "CatalogueAccess",

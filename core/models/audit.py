@@ -26,14 +26,17 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
         return self.within(AuditReach.of(principal))
 
     def within(self, reach: AuditReach) -> Self:
-        """What the reader did themselves, and what concerns the patients and studies whose access log is theirs."""
+        """What the reader did themselves, and what concerns the patients and studies whose access log is theirs; of
+        that what happened in the studies that they are narrowed to, if any.
+        """
         if reach.everything:
             return self.all()
-        return self.filter(
+        theirs = self.filter(
             Q(user_id__in=reach.actor_ids)
             | Q(patient_ids__overlap=Value(sorted(reach.patient_ids), output_field=self.model.patient_ids.field))
             | Q(study_id__in=sorted(reach.study_ids))
         )
+        return theirs if reach.within_ids is None else theirs.filter(study_id__in=sorted(reach.within_ids))
 
     def through(self, client_id: str) -> Self:
         """What was done with an MCP token, by what stands for its client."""

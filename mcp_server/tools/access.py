@@ -42,7 +42,11 @@ class Access(Output):
 class AccessLog(Page):
     patient_id: int
     sees: Annotated[
-        Literal["everybody", "yourself", "nobody"], Field(description="Whose accesses you may know, and total counts.")
+        Literal["everybody", "studies", "yourself", "nobody"],
+        Field(
+            description="Whose accesses you may know, and total counts. studies: everybody's, in the studies that your "
+            "token or this endpoint is for."
+        ),
     ]
     time_zone: str
     accesses: list[Access]
@@ -50,6 +54,7 @@ class AccessLog(Page):
 
 _WHOSE = {
     "everybody": "by anybody",
+    "studies": "by anybody, in the studies that your token or this endpoint is for, which is all that it lets you know",
     "yourself": "by yourself, which is all that you may know",
     "nobody": "that this token lets you know of",
 }

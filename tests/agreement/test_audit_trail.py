@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -16,10 +16,8 @@ from core.models import AuditEvent, AuditReach
 from core.policy.principal import Principal
 from mcp_server.database import Database
 from tests.agreement.asking import Asking, log_in
-from tests.agreement.oracle import Oracle, World
+from tests.agreement.oracle import Limit, NarrowedOracle, Oracle, World
 from tests.agreement.worlds import RANDOM_WORLDS, Rows, build, take_a_right_away, worlds
-from tests.bearer import client_of
-from tests.personas import principal_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -39,15 +37,18 @@ class Reader:
     """What one user may read of the trail, in plain Python from the rules alone."""
 
     def __init__(self, world: World, user: int) -> None:
-        oracle = Oracle(world, user)
-        managed = {o for (u, o), role in world.roles.items() if u == user and role == "manager" and oracle.active}
+        self.oracle = oracle = Oracle(world, user)
+        self.organizations = {
+            o for (u, o), role in world.roles.items() if u == user and role == "manager" and oracle.active
+        }
         self.user, self.active, self.everything = user, oracle.active, oracle.superuser
-        self.studies = {s for s, o in world.studies.items() if o in managed}
-        self.managed = {p for p, o in world.patient_organizations if o in managed}
+        self.reads_own = oracle.active
+        self.studies = {s for s, o in world.studies.items() if o in self.organizations}
+        self.managed = {p for p, o in world.patient_organizations if o in self.organizations}
         self.patients = self.managed | oracle.own
 
     def whole(self, event: Event) -> bool:
-        return self.everything or (self.active and event.user == self.user)
+        return self.everything or (self.reads_own and event.user == self.user)
 
     def sees(self, event: Event) -> bool:
         return self.whole(event) or event.study in self.studies or bool(event.patients & self.patients)
@@ -60,6 +61,31 @@ class Reader:
 
     def sees_source(self, event: Event) -> bool:
         return self.whole(event) or event.study in self.studies or bool(event.patients & self.managed)
+
+
+class NarrowedReader(Reader):
+    """With a token that is narrowed: a superuser's is a manager's, and what somebody did is no reason of its own."""
+
+    def __init__(self, world: World, user: int, limit: Limit) -> None:
+        super().__init__(world, user)
+        self.oracle = oracle = NarrowedOracle(world, user, limit)
+        managed = set(range(world.organizations)) if self.everything else self.organizations
+        whole = managed & oracle.whole_organizations()
+        led = {s for s in oracle.led_studies() if world.studies[s] in managed}
+        enrolled = {p for s, p in world.enrolments if s in led} & oracle.person.patients()
+        self.everything = self.reads_own = False
+        self.studies = led if limit.patient is None else set()
+        self.managed = {p for p, o in world.patient_organizations if o in whole} | enrolled
+        self.managed &= oracle.in_question()
+        self.patients = self.managed | oracle.own
+        self.within = None if limit.everywhere else oracle.left()
+
+    def sees(self, event: Event) -> bool:
+        return super().sees(event) and (self.within is None or event.study in self.within)
+
+
+def reader_of(world: World, user: int) -> Reader:
+    return NarrowedReader(world, user, world.limits[user]) if user in world.limits else Reader(world, user)
 
 
 def events(world: World) -> st.SearchStrategy[list[Event]]:
@@ -86,8 +112,8 @@ def write(event: Event, rows: Rows) -> int:
 
 
 def check_everybody(world: World, rows: Rows, trail: dict[int, Event]) -> None:
-    for number, user in enumerate(rows.users):
-        reader, principal = Reader(world, number), principal_of(user)
+    for number in range(world.users):
+        reader, principal = reader_of(world, number), rows.principal(number)
         reach = AuditReach.of(principal)
         seen = {event.pk: event.as_seen_by(reach) for event in AuditEvent.objects.visible_to(principal)}
         assert set(seen) == {id_ for id_, event in trail.items() if reader.sees(event)}
@@ -106,10 +132,10 @@ def check_everybody(world: World, rows: Rows, trail: dict[int, Event]) -> None:
 
 def check_over_fhir(world: World, rows: Rows, trail: dict[int, Event]) -> None:
     """AuditEvent says the same; what reading it leaves in the trail itself is not looked at."""
-    for number, user in enumerate(rows.users):
-        reader = Reader(world, number)
+    for number in range(world.users):
+        reader = reader_of(world, number)
         if reader.active:
-            answer = client_of(user).get("/FHIR/R5/AuditEvent", {"_count": 1000})
+            answer = rows.client(number).get("/FHIR/R5/AuditEvent", {"_count": 1000})
             assert answer.status_code == 200, answer.content
             found = {int(entry["resource"]["id"]): entry["resource"] for entry in answer.json()["entry"]}
             seen = {id_: resource for id_, resource in found.items() if id_ in trail}
@@ -126,8 +152,8 @@ async def check_over_mcp(
     """get_access_log says the same of each patient; what reading it leaves in the trail itself is not looked at."""
     async with Database(url, size=2, wait=5, statement_timeout=10) as database:
         for number, principal in enumerate(principals):
-            reader, oracle = Reader(world, number), Oracle(world, number)
-            for p in oracle.patients() if reader.active else ():
+            reader = reader_of(world, number)
+            for p in reader.oracle.patients() if reader.active else ():
                 told = await whole_log(Asking.as_principal(database, principal), rows.patients[p].pk)
                 assert {
                     access["access_id"]: access["address"] is not None
@@ -183,7 +209,7 @@ def test_fhir_tells_of_the_trail_what_the_rules_say(settings: Any, world: World,
 @FEW_RANDOM_WORLDS
 @given(world=worlds(), data=st.data())
 def test_mcp_tells_of_the_trail_what_the_rules_say(mcp_database_url: str, world: World, data: st.DataObject) -> None:
-    rows = build(replace(world, limits={}))
+    rows = build(world)
     register_stdio_client()
     principals = log_in(rows)
     trail = {write(event, rows): event for event in data.draw(events(world))}

@@ -260,6 +260,26 @@ def test_a_managers_narrowed_token_reads_the_log_of_the_patient_that_it_leaves(a
     assert person.refusal(LOG, patient_id=other.pk) == f"No patient {other.pk} that you can see."
 
 
+def test_a_managers_token_for_a_study_tells_of_no_access_in_another_nor_outside_of_studies(as_user, clinic):
+    register_stdio_client()
+    patient, manager = clinic.patient(), clinic.member("manager")
+    other = StudyFactory(organization=clinic.organization)
+    EnrolmentFactory(study=other, patient=patient)
+    inside = look(clinic.practitioner, patient, study=clinic.study)
+    for user in (clinic.practitioner, manager):
+        for study in (other, None):
+            look(user, patient, study=study)
+    narrowing = Narrowing.objects.create(user=manager)
+    narrowing.studies.add(clinic.study)
+    answer = as_user(manager, narrowing).answer(LOG, patient_id=patient.pk)
+    assert (told(answer), answer["total"], answer["sees"]) == ([inside], 1, "studies")
+    fhir = client_of(manager, narrowing=narrowing)
+    found = fhir.get("/FHIR/R5/AuditEvent", {"patient": f"Patient/{patient.pk}"})
+    assert [int(entry["resource"]["id"]) for entry in found.json()["entry"]] == [inside]
+    narrowing.studies.clear()
+    assert fhir.get("/FHIR/R5/AuditEvent").json()["total"] == 0
+
+
 def test_a_token_without_the_permission_is_refused_instead_of_hearing_that_nobody_looked(as_user, clinic, audit):
     patient, person = clinic.patient(), as_user(clinic.member("manager"))
     look(clinic.practitioner, patient)
