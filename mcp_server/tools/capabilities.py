@@ -1,5 +1,6 @@
 """Capabilities: what this server offers, as the code has it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
@@ -26,8 +27,9 @@ DATA_TYPES = 100
 PEERS = 40
 """Kinds of data, and peers, in one answer."""
 
-TRANSPORTS = ("stdio", "streamable-http", "http+sse")
-"""Those that there are; whoever runs a server says which of them it serves."""
+TRANSPORTS = ("stdio", "streamable-http")
+SSE = "http+sse"
+"""Of 2024-11-05, where whoever runs the server has switched it on."""
 
 
 class GetServerCapabilities(Arguments):
@@ -75,7 +77,7 @@ class PeerStanding(Output):
 class ServerCapabilities(Output):
     version: str
     protocol_revisions: Annotated[list[str], Field(description="Of MCP, the newest first.")]
-    transports: Annotated[list[str], Field(description="That this version has; not each is served everywhere.")]
+    transports: Annotated[list[str], Field(description="By which this server can be asked.")]
     scope: Annotated[str, Field(description="What a token must have been granted.")]
     subjects: Annotated[list[Subject], Field(description="The tools. All of them only read.")]
     resources: list[NamedUri]
@@ -99,12 +101,15 @@ class Peers(Protocol):
         """Whether it did when it was last asked for the caller; None where it has not been. Nothing is asked now."""
 
 
-def with_peers(peers: Peers) -> Tool[GetServerCapabilities]:
-    """The tool of a server that has some."""
-    return replace(TOOLS[0], handler=partial(get_server_capabilities, peers=peers))
+def of_a_service(peers: Peers | None, *, has_sse: bool) -> Tool[GetServerCapabilities]:
+    """The tool of a server that may have peers, and clients of HTTP+SSE."""
+    transports = (*TRANSPORTS, SSE) if has_sse else TRANSPORTS
+    return replace(TOOLS[0], handler=partial(get_server_capabilities, peers=peers, transports=transports))
 
 
-async def get_server_capabilities(_: GetServerCapabilities, ask: Ask, *, peers: Peers | None = None) -> Answer:
+async def get_server_capabilities(
+    _: GetServerCapabilities, ask: Ask, *, peers: Peers | None = None, transports: Sequence[str] = TRANSPORTS
+) -> Answer:
     caller = ask.caller
     sees = peers is not None and peers.may_be_seen_by(caller)
     roles = roles_for_peers(caller.principal) if sees else []
@@ -119,7 +124,7 @@ async def get_server_capabilities(_: GetServerCapabilities, ask: Ask, *, peers: 
         "roots": await ask.client.roots(),
     }
     truncated = any(len(found[name]) < found[f"{name}_total"] for name in ("data_types", "peers"))
-    body = {**_offered(), **found, "truncated": truncated, "client": client}
+    body = {**_offered(), **found, "transports": list(transports), "truncated": truncated, "client": client}
     tools = sum(len(subject["tools"]) for subject in body["subjects"])
     return Answer(
         f"Tools: {tools}, prompts: {len(body['prompts'])}, resources: {len(body['resources'])}, kinds of data: "
@@ -137,7 +142,6 @@ def _offered() -> dict[str, Any]:
     return {
         "version": __version__,
         "protocol_revisions": sorted({*MODERN_PROTOCOL_VERSIONS, *HANDSHAKE_PROTOCOL_VERSIONS}, reverse=True),
-        "transports": list(TRANSPORTS),
         "scope": SCOPE,
         "subjects": [{"subject": subject, "tools": [_named(tool) for tool in tools]} for subject, tools in by_subject],
         "resources": [{"uri": str(each.template), "title": each.title} for each in offered(TOOLS)],

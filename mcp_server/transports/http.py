@@ -26,7 +26,7 @@ from mcp_server.peers.peers import Peers
 from mcp_server.sessions.stores import sessions_of
 from mcp_server.settings import HttpService
 from mcp_server.tools import TOOLS
-from mcp_server.tools.capabilities import CAPABILITIES, with_peers
+from mcp_server.tools.capabilities import CAPABILITIES, of_a_service
 from mcp_server.tracing import Traced, collected, is_collected
 from mcp_server.transports.bounds import Bounds, is_get
 from mcp_server.transports.browsers import for_browsers
@@ -54,7 +54,7 @@ def http_app(settings: HttpService) -> Service:
     watches = None if sessions is None else SessionWatches(backend.look, sessions, settings.watch_interval)
     server = build_server(
         backend,
-        TOOLS if peers is None else {**TOOLS, CAPABILITIES: with_peers(peers)},
+        {**TOOLS, CAPABILITIES: of_a_service(peers, has_sse=sessions is not None and settings.sse)},
         sessions=sessions,
         is_stateless=sessions is None,
         elsewhere=peers,

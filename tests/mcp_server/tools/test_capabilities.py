@@ -7,6 +7,7 @@ from mcp_types.version import LATEST_MODERN_VERSION
 from mcp_server.app import build_server
 from mcp_server.tools import TOOLS
 from tests.factories import UserFactory
+from tests.mcp_server.service import called, served, standing_token
 from tests.mcp_server.tools.world import Clinic
 
 TOOL = "get_server_capabilities"
@@ -15,6 +16,11 @@ TOOL = "get_server_capabilities"
 @pytest.fixture
 def clinic(transactional_db):
     return Clinic()
+
+
+@pytest.fixture
+def token(clinic):
+    return standing_token(clinic.practitioner)
 
 
 def test_it_says_what_the_server_lists(as_user, clinic):
@@ -61,3 +67,12 @@ def test_every_tool_is_told_once_under_a_subject(as_user, clinic):
     assert set(TOOLS) == {
         tool["name"] for each in as_user(clinic.practitioner).answer(TOOL)["subjects"] for tool in each["tools"]
     }
+
+
+@pytest.mark.parametrize("has_sse", [False, True])
+async def test_the_transport_of_old_clients_is_told_where_it_is_served(clinic, token, settings, has_sse):
+    async with served(settings.model_copy(update={"sse": has_sse})) as http:
+        answer = (await called(http, TOOL, token=token)).json()["result"]["structuredContent"]
+        is_there = (await http.head(f"{settings.mcp_url.removesuffix('/mcp')}/sse")).status_code != 404
+    assert answer["transports"] == ["stdio", "streamable-http"] + ["http+sse"] * is_there
+    assert is_there == has_sse
