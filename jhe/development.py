@@ -22,6 +22,13 @@ def secret_key() -> str:
     return keep("secret_key", lambda: secrets.token_urlsafe(50))
 
 
+def cookie_name(name: str) -> str:
+    """What a cookie is called: in development by the port, too. Browsers send a host's cookies to all of its ports, so
+    that two exchanges on one machine would log each other's people out.
+    """
+    return f"{name}_{env.WEB_PORT}" if env.DEBUG else name
+
+
 def database_url() -> str:
     """DATABASE_URL, or in development the embedded PostgreSQL (manage.py starts it) for the role of the services."""
     if env.DATABASE_URL:

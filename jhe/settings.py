@@ -20,6 +20,9 @@ DEBUG = env.DEBUG
 SECRET_KEY = development.secret_key()
 SECRET_KEY_FALLBACKS = env.SECRET_KEY_FALLBACKS
 
+SESSION_COOKIE_NAME = development.cookie_name("sessionid")
+CSRF_COOKIE_NAME = development.cookie_name("csrftoken")
+
 BASE_URL = env.BASE_URL
 MCP_URL = env.MCP_URL
 _https = urlsplit(BASE_URL).scheme == "https"

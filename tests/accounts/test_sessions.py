@@ -3,10 +3,12 @@
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.test import Client
 
 from core.models import User
+from jhe import development, env
 from tests.accounts.people import MARY, is_logged_in, log_in, logged_in, person
 from tests.factories import UserFactory
 
@@ -37,17 +39,29 @@ def test_an_administrator_ends_a_session() -> None:
 
 def test_a_session_ends_within_a_day_and_its_cookie_is_for_this_site_alone() -> None:
     person()
-    cookie = log_in(Client()).cookies["sessionid"]
+    cookie = log_in(Client()).cookies[settings.SESSION_COOKIE_NAME]
     assert cookie["httponly"] is True
     assert cookie["samesite"] == "Lax"
     assert 0 < cookie["max-age"] <= 24 * 3600
+
+
+def test_two_exchanges_of_one_machine_keep_their_logins_apart_and_production_has_plain_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = set()
+    for port in (28000, 28002):
+        monkeypatch.setattr(env, "WEB_PORT", port)
+        names |= {development.cookie_name("sessionid"), development.cookie_name("csrftoken")}
+    assert names == {"sessionid_28000", "csrftoken_28000", "sessionid_28002", "csrftoken_28002"}
+    monkeypatch.setattr(env, "DEBUG", False)
+    assert development.cookie_name("sessionid") == "sessionid"
 
 
 def test_logging_out_leaves_nothing_of_the_session() -> None:
     person()
     client = logged_in()
     client.post("/accounts/logout/")
-    assert not Session.objects.filter(session_key=client.cookies["sessionid"].value).exists()
+    assert not Session.objects.filter(session_key=client.cookies[settings.SESSION_COOKIE_NAME].value).exists()
 
 
 @pytest.mark.parametrize(
@@ -92,7 +106,7 @@ def test_the_admins_login_is_the_one_login() -> None:
     person(is_staff=True, is_superuser=True)
     answer = Client().post("/admin/login/?next=/admin/core/", {"username": MARY, "password": "a long and unusual one"})
     assert answer["Location"] == "/accounts/login/?next=%2Fadmin%2Fcore%2F"
-    assert "sessionid" not in answer.cookies
+    assert settings.SESSION_COOKIE_NAME not in answer.cookies
 
 
 @pytest.mark.parametrize("elsewhere", ["https://evil.example.org/", "//evil.example.org", "/\\evil.example.org"])

@@ -1,4 +1,5 @@
 import pytest
+from django.conf import settings
 from django.test import Client
 
 REFUSAL = (400, b"A URL and cookies hold no NUL character.\n")
@@ -12,7 +13,7 @@ def test_a_nul_in_a_url_is_refused_before_the_database_is_asked(url: str) -> Non
     assert (response.status_code, response.content) == REFUSAL
 
 
-@pytest.mark.parametrize("name", ["sessionid", "csrftoken"])
+@pytest.mark.parametrize("name", [settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME])
 def test_a_nul_in_a_cookie_is_refused_before_the_database_is_asked(name: str) -> None:
     response = Client().get("/", headers={"Cookie": f'{name}="abcdefgh\\000ijklmnop"'})
     assert (response.status_code, response.content) == REFUSAL

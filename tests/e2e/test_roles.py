@@ -27,7 +27,7 @@ def admin(exchange: Exchange) -> Iterator[httpx2.Client]:
     """The superuser's browser."""
     with httpx2.Client(base_url=exchange.web_url, follow_redirects=True) as browser:
         send(browser, "/accounts/login/", login=SUPERUSER, password=PASSWORD)
-        assert "sessionid" in browser.cookies
+        assert f"sessionid_{browser.base_url.port}" in browser.cookies
         yield browser
 
 
