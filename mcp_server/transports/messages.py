@@ -22,6 +22,8 @@ from mcp_server.auth.bearer import RETRY_SECONDS
 
 _SHORT = 500
 """Bytes, of what is remembered."""
+MAX_INTRODUCTION = 16 * 1024
+"""Bytes of an initialize, of which a session keeps what the client says of itself."""
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not a fault
@@ -58,6 +60,8 @@ def parsed(body: bytes) -> dict[str, Any]:
         _kind(message).model_validate(message)
     except (ValidationError, TypeError):
         raise Refused(400, "The body is not a JSON-RPC 2.0 message.") from None
+    if message.get("method") == "initialize" and len(body) > MAX_INTRODUCTION:
+        raise Refused(400, f"An initialize has at most {MAX_INTRODUCTION} bytes: say less of the client.")
     read: dict[str, Any] = message
     return read
 

@@ -8,6 +8,7 @@ import pytest
 
 from mcp_server.sessions.memory import Memory
 from mcp_server.settings import HttpService
+from mcp_server.transports.messages import MAX_INTRODUCTION
 from tests.mcp_server.sessions.client import BOTH, Client, call, text
 from tests.mcp_server.sessions.conftest import LIMITS
 from tests.mcp_server.sessions.worker import Worker, worker
@@ -87,6 +88,19 @@ async def test_a_body_of_ten_megabytes_is_not_read(
         mary = Client(http, served.url)
         await mary.initialize()
         assert text((await mary.call("say", {"text": "here"})).json()) == "here"
+
+
+async def test_a_client_that_says_much_of_itself_gets_no_session(
+    settings_without_database: HttpService, http: httpx2.AsyncClient
+) -> None:
+    much = {"experimental": {"x": {"said": "x" * MAX_INTRODUCTION}}}
+    async with worker(settings_without_database, Memory(LIMITS)) as served:
+        mary = Client(http, served.url)
+        refused = await mary.initialize(**much)
+        assert refused.status_code == 400
+        assert refused.json()["error"]["message"].startswith("An initialize has at most 16384 bytes")
+        assert served.sessions is not None
+        assert await served.sessions.ids() == []
 
 
 async def test_a_request_by_a_way_that_is_not_open_is_refused(

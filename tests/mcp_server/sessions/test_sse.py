@@ -16,6 +16,7 @@ from mcp_server.sessions.redis import RedisStore
 from mcp_server.sessions.store import Store
 from mcp_server.settings import HttpService
 from mcp_server.transports.http import http_app
+from mcp_server.transports.messages import MAX_INTRODUCTION
 from tests import tokens
 from tests.browser.mcp_client import Kept, metadata
 from tests.factories import MembershipFactory
@@ -89,6 +90,15 @@ async def test_an_old_client_initializes_calls_and_hears(
         assert text(await mary.hear()) == "done"
         assert (await mary.ask(call(3, "tell", {"uri": "jhe://studies"})))["params"] == {"uri": "jhe://studies"}
         assert text(await mary.hear()) == "told"
+
+
+async def test_an_old_client_that_says_much_of_itself_is_refused_and_may_say_less(
+    settings_without_database: HttpService, new_store: NewStore, http: httpx2.AsyncClient
+) -> None:
+    async with worker(settings_without_database, new_store()) as served, Old(http, served).connected() as mary:
+        much = {**INITIALIZE["params"], "capabilities": {"experimental": {"x": {"said": "x" * MAX_INTRODUCTION}}}}
+        assert (await mary.send({**INITIALIZE, "params": much})).status_code == 400
+        assert (await mary.ask(INITIALIZE))["result"]["protocolVersion"] == "2024-11-05"
 
 
 async def test_the_sdks_own_client_of_that_transport_is_served(
