@@ -180,7 +180,7 @@ class AuthorizationView(views.AuthorizationView):
         return self.redirect(uri, asked.client)
 
     def _form(self, asked: Asked, **kwargs: Any) -> ConsentForm:
-        return ConsentForm(scopes=asked.scopes, caller=caller(self._person, None), **kwargs)
+        return ConsentForm(scopes=asked.scopes, resources=asked.resources, caller=caller(self._person, None), **kwargs)
 
     def _page(self, asked: Asked, form: ConsentForm, status: int = 200) -> HttpResponse:
         again = self.request.GET.copy()

@@ -92,6 +92,7 @@ class DeviceView(LoginRequiredMixin, View):
         answered = "allow" in request.POST
         form = ConsentForm(
             scopes=grant.scope.split(),
+            resources=grant.request.resource,
             caller=caller(request.user, None),  # type: ignore[arg-type]
             data=request.POST if answered else None,
         )

@@ -1,6 +1,6 @@
 """Which studies a client is to reach: all that its person does, or some of them. Works without JavaScript."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from django import forms
@@ -9,6 +9,7 @@ from django.db.models import Q
 from core.actions.client_consents import Reach
 from core.models import Organization, Study
 from core.oauth.launch import patient_named
+from core.oauth.resources import studies_alone
 from core.oauth.scope_parts import GROUPS, Part, granted, parts_of, reaches_data
 from core.policy.permissions import Permission
 from core.policy.principal import Principal, UserType
@@ -23,6 +24,8 @@ _NONE_LEFT = "Leave it one at least, or press Cancel."
 class NarrowingForm(forms.Form):
     """`callers` are as whom the client acts, or would without a narrowing: what is offered is what they reach now.
 
+    With `only`, studies by id, it is for their MCP endpoints, and reaches no other, now or later.
+
     Choices are sent back by id and checked against that. `reach` is what `narrow` takes: empty when all that was
     there to choose is left, which includes what the person comes to reach later.
     """
@@ -32,11 +35,13 @@ class NarrowingForm(forms.Form):
     cannot_list = False
     reach: Reach
 
-    def __init__(self, *, callers: Iterable[Principal], **kwargs: Any) -> None:
+    def __init__(self, *, callers: Iterable[Principal], only: Collection[int] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.only = only
         self.reach = Reach()
         callers = list(callers)
-        studies = _named(Study.objects.filter(_any_of(Study, callers)).select_related("organization"))
+        reached = Study.objects.filter(_any_of(Study, callers)).select_related("organization")
+        studies = _named(reached if only is None else reached.filter(pk__in=only))
         organizations: list[tuple[int, str]] = []
         if len(studies) > MAX_LISTED:
             studies = []
@@ -63,7 +68,7 @@ class NarrowingForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
         offered: Any = self.fields["reached"] if self.kind else None
-        if offered and len(set(cleaned.get("reached", ()))) < len(offered.choices):
+        if offered and (self.only is not None or len(set(cleaned.get("reached", ()))) < len(offered.choices)):
             chosen = cleaned.get("reached", [])
             self.reach = {"studies": chosen} if self.kind == "studies" else {"organizations": chosen}
         return cleaned
@@ -74,8 +79,9 @@ class ConsentForm(NarrowingForm):
 
     granted: list[str]
 
-    def __init__(self, *, scopes: Sequence[str], caller: Principal, **kwargs: Any) -> None:
-        super().__init__(callers=[caller] if reaches_data(scopes) else [], **kwargs)
+    def __init__(self, *, scopes: Sequence[str], resources: Iterable[str], caller: Principal, **kwargs: Any) -> None:
+        callers = [caller] if reaches_data(scopes) else []
+        super().__init__(callers=callers, only=studies_alone(resources), **kwargs)
         self.scopes = scopes
         self.caller = caller
         self.parts = parts_of(scopes)

@@ -36,6 +36,13 @@ def study_in(resource: str) -> int | None:
     return study_of(resource.removeprefix(origin)) if resource.startswith(f"{origin}/") else None
 
 
+def studies_alone(resources: Iterable[str]) -> list[int] | None:
+    """The studies whose MCP endpoints these are; None where there is another resource among them, or none at all."""
+    studies = [study_in(resource) for resource in resources]
+    named = [study for study in studies if study is not None]
+    return named if named and len(named) == len(studies) else None
+
+
 def is_for_mcp(resource: str) -> bool:
     """Whether the MCP server is who reads the token."""
     return resource == settings.MCP_URL or study_in(resource) is not None
