@@ -36,7 +36,7 @@ def small(measured: Measured, generator: Generator, filled: Filled, effort: Effo
 
 def large(measured: Measured, generator: Generator, filled: Filled, effort: Effort, *, before: list[float]) -> None:
     """The rest, once it is large. `before` is what `small` found."""
-    within = {"start": START, "end": END}
+    measured, within = measured.again(), {"start": START, "end": END}
     about = {"study_id": filled.study, "data_type": "blood-glucose", **within}
     asked = {
         LARGE: _page(measured, filled),

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,10 @@ class Measured:
     """The id of the web service's process."""
     mcp_process: int
     """And of the MCP server's."""
+
+    def again(self) -> "Measured":
+        """With a token that was given now, whose claims name the studies that there are now."""
+        return replace(self, access_token=_printed(self.exchange, "dev_token", EMAIL))
 
     def fhir(self, path: str) -> Request:
         """A GET below the service base URL; `path` may also be the absolute URL of a link to the next page."""

@@ -158,8 +158,13 @@ def test_another_system_user_is_refused_at_the_socket(tmp_path: Path, name: str)
     release(data_dir)
 
 
+def _long(folder: Path) -> Path:
+    """Longer than a socket's path can be (108), and not too long for a control file's."""
+    return folder / "long".ljust(170 - len(str(folder)), "g")
+
+
 def test_a_long_path_has_its_socket_in_a_folder_that_goes_with_the_server(tmp_path: Path) -> None:
-    data_dir = tmp_path / ("long" * 30)
+    data_dir = _long(tmp_path)
     first = socket_dir(ensure_running(data_dir))
     assert "long" not in str(first)
     release(data_dir)
@@ -170,15 +175,16 @@ def test_a_long_path_has_its_socket_in_a_folder_that_goes_with_the_server(tmp_pa
 
 def test_a_broken_database_with_a_long_path_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tmp_path.chmod(0o755)
-    (tmp_path / "t").mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "t"))
-    data_dir = tmp_path / ("long" * 30)
+    short = Path(tempfile.mkdtemp())  # a socket's path in it is short enough
+    short.chmod(0o755)
+    monkeypatch.setattr(tempfile, "tempdir", str(short))
+    data_dir = _long(tmp_path)
     ensure_running(data_dir)
     release(data_dir)
     (data_dir / "postgres" / "postgresql.conf").write_text("no = such setting\n")
     with pytest.raises(EmbeddedDatabaseError, match=r"does not start .* delete this one to begin afresh\.$"):
         ensure_running(data_dir)
-    assert list((tmp_path / "t").iterdir()) == []
+    short.rmdir()
 
 
 def test_folders_above_can_be_passed_through_and_not_listed(data_dir: Path, tmp_path: Path) -> None:

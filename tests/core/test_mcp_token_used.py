@@ -69,7 +69,7 @@ def test_a_note_waits_for_nobody(mcp_database_url: str, opened: Callable[[str], 
     [
         "SELECT * FROM core_mcptoken",
         "SELECT * FROM access_mcp_token",
-        "SELECT * FROM core_narrowing",
+        "DELETE FROM core_narrowing",
         "UPDATE core_mcptoken SET expires = now()",
     ],
 )

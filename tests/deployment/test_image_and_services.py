@@ -73,14 +73,23 @@ def test_each_public_address_is_the_host_name_of_the_app_and_a_port_of_its_servi
         assert public[process] == [address.port or 443]
 
 
+SETTINGS = "".join(
+    (ROOT / file).read_text() for file in ("jhe/env.py", "mcp_server/settings.py", "mcp_server/process_settings.py")
+)
+
+
 def test_every_variable_is_one_that_a_service_reads() -> None:
-    source = (ROOT / "jhe/env.py").read_text() + (ROOT / "mcp_server/settings.py").read_text()
-    assert {name for name in ENVIRONMENT if f'"{name}"' not in source} == set()
+    assert {name for name in ENVIRONMENT if f'"{name}"' not in SETTINGS} == set()
 
 
 def test_every_setting_of_both_services_is_documented() -> None:
-    source = (ROOT / "jhe/env.py").read_text() + (ROOT / "mcp_server/settings.py").read_text()
-    settings = {*re.findall(r'"([A-Z]+(?:_[A-Z]+)*)"', source), "FORWARDED_ALLOW_IPS"} - {"MCP_"}
+    libraries = {
+        "FORWARDED_ALLOW_IPS",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "OTEL_SERVICE_NAME",
+    }
+    settings = {*re.findall(r'"([A-Z]+(?:_[A-Z]+)*)"', SETTINGS), *spans, "FORWARDED_ALLOW_IPS"} - {"MCP_"}
     for_services = set(re.findall(r"`([A-Z_]+)`", (ROOT / "docs/deploy.md").read_text()))
     for_people = set(re.findall(r"\b(JHE_[A-Z_]+)\b", (ROOT / "docs/stdio.md").read_text()))
     assert for_services | for_people == settings

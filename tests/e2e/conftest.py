@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 
 import psycopg2
 import pytest
@@ -27,9 +27,9 @@ def exchange() -> Iterator[Exchange]:
 
 @pytest.fixture(scope="session")
 def database(exchange: Exchange) -> Iterator[Database]:
-    connection = psycopg2.connect(embedded.database_url(exchange.data_dir))
-    yield Database(connection)
-    connection.close()
+    database = Database(partial(psycopg2.connect, embedded.database_url(exchange.data_dir)))
+    yield database
+    database.close()
 
 
 @pytest.fixture(scope="session")

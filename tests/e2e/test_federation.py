@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -90,11 +91,11 @@ class Neighbour(Exchange):
         return replace(self, more=more, somebody=somebody)
 
     def trail(self, action: str) -> list[tuple[str, str, int, str]]:
-        database = Database(psycopg2.connect(self.database_url("postgres")))
+        database = Database(partial(psycopg2.connect, self.database_url("postgres")))
         rows = database(
             "SELECT door, outcome, user_id, client_id FROM core_auditevent WHERE action = %s ORDER BY id", action
         )
-        database.connection.close()
+        database.close()
         return rows
 
 
@@ -111,11 +112,11 @@ def two() -> Iterator[Two]:
         north, south = (Neighbour(data_dir, *free_ports(), name) for name in ("north", "south"))
         for each in (north, south):
             (data_dir / each.name).mkdir()
-        owner = Database(psycopg2.connect(embedded.database_url(data_dir)))
+        owner = Database(partial(psycopg2.connect, embedded.database_url(data_dir)))
         owner("CREATE DATABASE north")
         migrate(north)
         owner("CREATE DATABASE south TEMPLATE north")
-        owner.connection.close()
+        owner.close()
         north = north.trusting(south)
         south = south.trusting(north, subject=north.somebody["user_id"])
         services = stack.enter_context(running(north)), south_runs.enter_context(running(south))
