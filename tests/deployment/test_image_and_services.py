@@ -83,12 +83,7 @@ def test_every_variable_is_one_that_a_service_reads() -> None:
 
 
 def test_every_setting_of_both_services_is_documented() -> None:
-    libraries = {
-        "FORWARDED_ALLOW_IPS",
-        "OTEL_EXPORTER_OTLP_ENDPOINT",
-        "OTEL_EXPORTER_OTLP_HEADERS",
-        "OTEL_SERVICE_NAME",
-    }
+    spans = {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS", "OTEL_SERVICE_NAME"}
     settings = {*re.findall(r'"([A-Z]+(?:_[A-Z]+)*)"', SETTINGS), *spans, "FORWARDED_ALLOW_IPS"} - {"MCP_"}
     for_services = set(re.findall(r"`([A-Z_]+)`", (ROOT / "docs/deploy.md").read_text()))
     for_people = set(re.findall(r"\b(JHE_[A-Z_]+)\b", (ROOT / "docs/stdio.md").read_text()))
