@@ -1,5 +1,7 @@
 """What get_server_capabilities says is what the server lists."""
 
+from pathlib import Path
+
 import pytest
 from mcp import Client
 from mcp_types.version import LATEST_MODERN_VERSION
@@ -11,6 +13,7 @@ from tests.mcp_server.service import called, served, standing_token
 from tests.mcp_server.tools.world import Clinic
 
 TOOL = "get_server_capabilities"
+GUIDE = Path(__file__).parents[3] / "docs" / "http.md"
 
 
 @pytest.fixture
@@ -76,3 +79,10 @@ async def test_the_transport_of_old_clients_is_told_where_it_is_served(clinic, t
         is_there = (await http.head(f"{settings.mcp_url.removesuffix('/mcp')}/sse")).status_code != 404
     assert answer["transports"] == ["stdio", "streamable-http"] + ["http+sse"] * is_there
     assert is_there == has_sse
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_a_reader_of_the_guide_finds_every_tool_with_its_arguments(name):
+    [row] = [line for line in GUIDE.read_text().splitlines() if line.startswith("|") and f"`{name}`" in line]
+    arguments = TOOLS[name].arguments.model_fields
+    assert [argument for argument in arguments if f"`{argument}`" not in row] == []
