@@ -99,7 +99,7 @@ class Database:
         await self.row(unframed("alive", for_narrowed=True), {})
 
     async def row(self, question: Question, values: Mapping[str, Any]) -> asyncpg.Record:
-        """The one row that a framed question gives.
+        """The one row that a framed question gives. What has a `person_id` among its values is that person's question.
 
         Raises Unavailable when no connection is free in time or the database does not answer, TookTooLong when it takes
         too long.
@@ -107,19 +107,22 @@ class Database:
         if self._connections is None:
             raise RuntimeError("The database is not open: use it as an async context manager.")
         arguments = [values[name] for name in question.parameters]
+        person = values.get("person_id")
         try:
-            return await self._once(self._connections, question, arguments)
+            return await self._once(self._connections, question, arguments, person)
         except _LOST as error:
             _log.warning("A database connection was lost (%s); trying once more on a fresh one", type(error).__name__)
         try:
             self._connections.forget_free()  # what killed one has probably killed the others
-            return await self._once(self._connections, question, arguments)
+            return await self._once(self._connections, question, arguments, person)
         except _LOST as error:
             raise Unavailable("The exchange's database does not answer: try again in a minute.") from error
 
-    async def _once(self, connections: Connections, question: Question, arguments: list[Any]) -> asyncpg.Record:
+    async def _once(
+        self, connections: Connections, question: Question, arguments: list[Any], person: int | None
+    ) -> asyncpg.Record:
         try:
-            row = await connections.fetchrow(question.sql, *arguments)
+            row = await connections.fetchrow(question.sql, *arguments, person=person)
         except NoneFreeError as error:
             raise Unavailable("The exchange is busy: try again in a few seconds.") from error
         except (TimeoutError, asyncpg.QueryCanceledError) as error:

@@ -49,7 +49,7 @@ class Exchange(Endpoint):
     """The clients whose ID tokens are accepted."""
     given_issuers: Issuers | None = Field(None, validation_alias="MCP_ISSUERS_FILE")
     """Every authorization server, where there are several or the one needs other rules than the variables can say."""
-    pool_size: int = Field(12, ge=1, le=200, validation_alias="MCP_POOL_SIZE")
+    pool_size: int = Field(16, ge=1, le=200, validation_alias="MCP_POOL_SIZE")
     pool_wait: float = Field(2, gt=0, le=60, validation_alias="MCP_POOL_WAIT")
     """Seconds that a call waits for a connection before it is told that the exchange is busy."""
     statement_timeout: float = Field(10, gt=0, le=600, validation_alias="MCP_STATEMENT_TIMEOUT")

@@ -71,6 +71,41 @@ async def test_who_waits_too_long_is_told_that_the_exchange_is_busy(data_dir: Pa
         long.cancel()
 
 
+async def test_a_person_whose_questions_take_long_leaves_connections_for_others(data_dir: Path) -> None:
+    async with database(data_dir, size=4, wait=0.2) as db:
+        long = [asyncio.create_task(db.row(SLEEP, {"seconds": 30, "person_id": 10001})) for _ in range(3)]
+        more = [db.row(ONE, {"number": 1, "person_id": 10001}) for _ in range(5)]
+        refused = await asyncio.gather(*more, return_exceptions=True)
+        assert [str(each) for each in refused] == ["The exchange is busy: try again in a few seconds."] * 5
+        assert (await db.row(ONE, {"number": 2, "person_id": 10002}))["number"] == 2
+        assert (await db.row(ONE, {"number": 3}))["number"] == 3
+        for each in long:
+            each.cancel()
+        await asyncio.wait(long)
+        assert (await db.row(ONE, {"number": 4, "person_id": 10001}))["number"] == 4
+
+
+async def test_the_next_free_connection_is_for_the_person_with_the_fewest(data_dir: Path) -> None:
+    answered = []
+
+    async def asked(db: Database, person: int) -> None:
+        await db.row(ONE, {"number": 1, "person_id": person})
+        answered.append(person)
+
+    async with database(data_dir, size=2) as db:
+        long = [asyncio.create_task(db.row(SLEEP, {"seconds": 30, "person_id": 10001})) for _ in range(2)]
+        first, gone, last = [asyncio.create_task(asked(db, person)) for person in (10001, 10003, 10002)]
+        await asyncio.sleep(0)
+        assert db.waits == 3
+        gone.cancel()
+        long[0].cancel()
+        await asyncio.gather(first, last)
+        long[1].cancel()
+        await asyncio.wait([*long, gone])
+        assert db.in_use == 0
+    assert answered == [10002, 10001]
+
+
 async def test_a_question_that_takes_too_long_is_stopped(data_dir: Path) -> None:
     async with database(data_dir, statement_timeout=0.2) as db:
         with pytest.raises(TookTooLong, match="fewer days"):
