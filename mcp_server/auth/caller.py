@@ -28,6 +28,8 @@ class Caller:
     """The authorization server that signed for it; the exchange itself for an MCP token."""
     expires: float = inf
     """When the token ends, in seconds since 1970."""
+    is_id_token: bool = False
+    """OpenID Connect's, which says who somebody is; every other token was given to ask with."""
     study_id: int | None = None
     """The study whose endpoint was asked; the principal is narrowed to it then (mcp_server/auth/study.py)."""
     wider_caller_id: int | None = None

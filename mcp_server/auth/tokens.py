@@ -23,4 +23,4 @@ class Tokens:
         if token.startswith(PREFIX):
             return replace(await self._mcp_tokens.find(token), source=source)
         signed = await self._verifier.verify(token, *audiences)
-        return Caller(signed.principal, source, signed.issuer, signed.expires)
+        return Caller(signed.principal, source, signed.issuer, signed.expires, signed.is_id_token)

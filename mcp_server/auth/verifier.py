@@ -35,6 +35,7 @@ class SignedClaims:
     """Finds the token in the database: SHA-256 of an access token, the `jti` of an ID token."""
     expires: int
     """Seconds since 1970, with the leeway."""
+    is_id_token: bool = False
 
     @property
     def issuer(self) -> str:
@@ -65,13 +66,13 @@ class IssuerVerifier:
             return self._signed(claims, digest)
         if kind in _ID_TOKEN_TYPES and self.issuer.trusted_client_ids:
             claims = self._decode(token, key, self.issuer.trusted_client_ids, "jti")
-            return self._signed({**claims, "client_id": _client_of(claims)}, claims["jti"])
+            return self._signed({**claims, "client_id": _client_of(claims)}, claims["jti"], is_id_token=True)
         if kind in _ACCESS_TOKEN_TYPES | _ID_TOKEN_TYPES:
             raise NotAuthenticated("Tokens of this kind are not accepted from this issuer.")
         raise NotAuthenticated("This is neither an access token nor an ID token.")
 
-    def _signed(self, claims: Mapping[str, Any], token_key: str) -> SignedClaims:
-        return SignedClaims(claims, token_key, int(claims["exp"]) + self.issuer.leeway)
+    def _signed(self, claims: Mapping[str, Any], token_key: str, *, is_id_token: bool = False) -> SignedClaims:
+        return SignedClaims(claims, token_key, int(claims["exp"]) + self.issuer.leeway, is_id_token)
 
     def _decode(self, token: str, key: jwt.PyJWK, audience: Set[str], *required: str) -> dict[str, Any]:
         try:

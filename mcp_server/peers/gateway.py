@@ -4,14 +4,18 @@ import asyncio
 import hashlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import httpx2
+from pydantic_core import to_json
 
 from core.policy.errors import DomainError, InvalidInput, PermissionDenied, Unavailable
 from core.policy.peers import check_endpoint, reachable
 from mcp_server.peers.peer import Peer
+from mcp_server.peers.turns import Away
 
 MAX_BYTES = 1024 * 1024
+_NOT_READY = (httpx2.codes.BAD_GATEWAY, httpx2.codes.SERVICE_UNAVAILABLE, httpx2.codes.GATEWAY_TIMEOUT)
 
 Token = Callable[[str], Awaitable[str]]
 """A person's token for the peer. The argument is the SHA-256 (hexadecimal) of one that the peer refused, or nothing."""
@@ -43,6 +47,7 @@ class Gateway(httpx2.AsyncBaseTransport):
     def __init__(self, peer: Peer, transport: httpx2.AsyncBaseTransport, token: Token) -> None:
         self._peer, self._transport, self._token = peer, transport, token
         self._url = httpx2.URL(peer.url)
+        self._sent: set[bytes] = set()
         self.fault: DomainError | None = None
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -50,9 +55,16 @@ class Gateway(httpx2.AsyncBaseTransport):
             return await self._with_token(request)
         except DomainError as error:
             self.fault = self.fault or error
+        except (httpx2.ConnectError, httpx2.ConnectTimeout):
+            self.fault = self.fault or Away(f"{self._peer.name} cannot be reached.")
         except httpx2.TransportError:
-            self.fault = self.fault or Unavailable(f"{self._peer.name} cannot be reached.")
+            self.fault = self.fault or Unavailable(f"{self._peer.name} did not answer this.")
         return httpx2.Response(503, request=request)
+
+    def is_token_in(self, said: Any) -> bool:
+        """Whether the peer says a token that it was sent, as it is: one that it spells otherwise cannot be known."""
+        text = to_json(said)
+        return any(token in text for token in self._sent)
 
     async def aclose(self) -> None:
         """The connections are shared, and stay."""
@@ -74,6 +86,7 @@ class Gateway(httpx2.AsyncBaseTransport):
         again = httpx2.Request(
             request.method, self._url, headers=request.headers, stream=request.stream, extensions=request.extensions
         )
+        self._sent.add(to_json(token)[1:-1])
         again.headers["Authorization"] = f"Bearer {token}"
         return await self._transport.handle_async_request(again)
 
@@ -87,7 +100,7 @@ class Gateway(httpx2.AsyncBaseTransport):
         elif status == httpx2.codes.TOO_MANY_REQUESTS:
             error = PermissionDenied(f"{name} has been asked too much: try again in a minute.")
         elif response.is_server_error:
-            error = Unavailable(f"{name} is not ready (HTTP {status}).")
+            error = (Away if status in _NOT_READY else Unavailable)(f"{name} is not ready (HTTP {status}).")
         if error is not None:
             await response.aclose()
             raise error

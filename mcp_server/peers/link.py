@@ -6,7 +6,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import anyio
 import httpx2
@@ -18,21 +18,21 @@ from mcp.shared.dispatcher import ProgressFnT
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from core.policy.errors import DomainError, InvalidInput, Unavailable
-from mcp_server.peers import shown
+from mcp_server.peers import shown, turns
 from mcp_server.peers.gateway import Gateway, Pinned, Token
 from mcp_server.peers.peer import VIA, Peer
+from mcp_server.peers.turns import Turns
 
 FRESH_SECONDS = 300
-PAUSE_SECONDS = 10
 PATIENCE_SECONDS = 2
 """How long a list of tools waits for a peer."""
 _LIST_SECONDS = 10
-_AT_A_TIME = 16
 _MAX_PAGES = 4
 _MAX_LISTS = 1_000
 
 _log = logging.getLogger(__name__)
 Given = TypeVar("Given")
+_Ask: TypeAlias = Callable[[ClientSession, Gateway], Awaitable[Given]]
 Changed = Callable[[], Awaitable[None]]
 
 
@@ -55,8 +55,7 @@ class Link:
         self._call_seconds = call_seconds
         self._transport = Pinned(trust_env=False)
         self._mode = "auto"
-        self._away_until = 0.0
-        self._turns = anyio.CapacityLimiter(_AT_A_TIME)
+        self._turns = Turns(peer.name)
         self._listings: OrderedDict[tuple[int, str], Listing] = OrderedDict()
         self._fetching: dict[tuple[int, str], asyncio.Task[None]] = {}
         self._changed = changed
@@ -87,12 +86,12 @@ class Link:
     def answers(self, user_id: int) -> bool | None:
         """Whether it did when it was last asked for this person; None where it has not been. Nothing is asked now."""
         known = [found for (person, _), found in self._listings.items() if person == user_id]
-        if time.monotonic() < self._away_until:
+        if self._turns.is_paused(user_id):
             return False
         return not known[-1].problem if known else None
 
     async def call(
-        self, tool: str, params: types.CallToolRequestParams, token: Token, progress: ProgressFnT
+        self, tool: str, params: types.CallToolRequestParams, user_id: int, token: Token, tell: ProgressFnT
     ) -> types.CallToolResult:
         """The peer's answer as it is passed on. Raises a DomainError with a sentence for the caller."""
         request = types.CallToolRequest(
@@ -100,12 +99,17 @@ class Link:
                 name=tool, arguments=params.arguments, _meta={**shown.outgoing_meta(params.meta), VIA: self._via}
             )
         )
-        wanted = progress if params.meta and "progress_token" in params.meta else None
+        is_told = params.meta is not None and "progress_token" in params.meta
 
-        async def ask(session: ClientSession) -> types.CallToolResult:
-            return await session.send_request(request, types.CallToolResult, progress_callback=wanted)
+        async def ask(session: ClientSession, gateway: Gateway) -> types.CallToolResult:
+            async def hear(progress: float, total: float | None, message: str | None) -> None:
+                await tell(progress, total, None if gateway.is_token_in(message) else message)
 
-        result = shown.answer(self.peer, await self._ask(token, ask, self._call_seconds))
+            return await session.send_request(
+                request, types.CallToolResult, progress_callback=hear if is_told else None
+            )
+
+        result = shown.answer(self.peer, await self._ask(user_id, token, ask, self._call_seconds))
         if result is None:
             raise InvalidInput(f"{self.peer.name} answered too much to pass on: ask it for less.")
         return result
@@ -113,12 +117,12 @@ class Link:
     async def _fetch(self, key: tuple[int, str], token: Token) -> None:
         before = self._listings.get(key)
         try:
-            found = Listing(await self._tools(token), time.monotonic() + FRESH_SECONDS)
+            found = Listing(await self._tools(key[0], token), time.monotonic() + FRESH_SECONDS)
         except DomainError as error:
-            found = Listing(before.tools if before else [], time.monotonic() + PAUSE_SECONDS, str(error))
+            found = Listing(before.tools if before else [], time.monotonic() + turns.PAUSE_SECONDS, str(error))
         except Exception:  # noqa: BLE001 - nobody waits for a task: this is its outermost line
             _log.exception("The tools of a peer could not be listed")
-            found = Listing([], time.monotonic() + PAUSE_SECONDS, f"{self.peer.name} cannot be understood.")
+            found = Listing([], time.monotonic() + turns.PAUSE_SECONDS, f"{self.peer.name} cannot be understood.")
         self._listings[key] = found
         if len(self._listings) > _MAX_LISTS:
             self._listings.popitem(last=False)
@@ -127,8 +131,8 @@ class Link:
         if found.tools != told:
             await self._changed()
 
-    async def _tools(self, token: Token) -> list[types.Tool]:
-        async def ask(session: ClientSession) -> list[types.Tool]:
+    async def _tools(self, user_id: int, token: Token) -> list[types.Tool]:
+        async def ask(session: ClientSession, __: Gateway) -> list[types.Tool]:
             offered: list[types.Tool] = []
             cursor: str | None = None
             for _ in range(_MAX_PAGES):
@@ -140,27 +144,13 @@ class Link:
                     break
             return offered
 
-        return shown.tools(self.peer, await self._ask(token, ask, _LIST_SECONDS))
+        return shown.tools(self.peer, await self._ask(user_id, token, ask, _LIST_SECONDS))
 
-    async def _ask(self, token: Token, ask: Callable[[ClientSession], Awaitable[Given]], seconds: float) -> Given:
-        name = self.peer.name
-        if time.monotonic() < self._away_until:
-            raise Unavailable(f"{name} did not answer a moment ago and is left alone for {PAUSE_SECONDS} s.")
-        try:
-            self._turns.acquire_on_behalf_of_nowait(turn := object())
-        except anyio.WouldBlock:
-            raise Unavailable(f"{name} has {_AT_A_TIME} questions to answer already: try again later.") from None
-        try:
+    async def _ask(self, user_id: int, token: Token, ask: _Ask[Given], seconds: float) -> Given:
+        with self._turns.turn(user_id):
             return await self._conversation(token, ask, seconds)
-        except Unavailable:
-            self._away_until = time.monotonic() + PAUSE_SECONDS
-            raise
-        finally:
-            self._turns.release_on_behalf_of(turn)
 
-    async def _conversation(
-        self, token: Token, ask: Callable[[ClientSession], Awaitable[Given]], seconds: float
-    ) -> Given:
+    async def _conversation(self, token: Token, ask: _Ask[Given], seconds: float) -> Given:
         """Errors leave the SDK's client in groups: what goes wrong is carried out of it by hand."""
         name, gateway = self.peer.name, Gateway(self.peer, self._transport, token)
         timeout = httpx2.Timeout(seconds, connect=3)
@@ -175,26 +165,33 @@ class Link:
                 ):
                     version = client.session.protocol_version
                     self._mode = version if version in MODERN_PROTOCOL_VERSIONS else "legacy"
-                    answer = await _said(ask(client.session), gateway, name)
+                    answer = await _said(ask(client.session, gateway), gateway, name)
         except TimeoutError:
             answer = Unavailable(f"{name} took more than {seconds:g} s.")
         except (MCPError, ExceptionGroup) as error:
             if answer is None:  # the question was not even put
                 self._mode = "auto"
-                answer = gateway.fault or _not_understood(name, error)
+                answer = gateway.fault or _not_understood(name, gateway, error)
         if answer is None or isinstance(answer, DomainError):
-            raise answer or _not_understood(name)
+            raise answer or _not_understood(name, gateway)
         return answer
 
 
 async def _said(answer: Awaitable[Given], gateway: Gateway, name: str) -> Given | DomainError:
     try:
-        return await answer
+        said = await answer
     except (MCPError, ValueError, RuntimeError) as error:  # pydantic's ValidationError is a ValueError
-        return gateway.fault or _not_understood(name, error)
+        return gateway.fault or _not_understood(name, gateway, error)
+    return _token_told(name) if gateway.is_token_in(said) else said
 
 
-def _not_understood(name: str, error: Exception | None = None) -> DomainError:
-    if isinstance(error, MCPError):
-        return InvalidInput(f"{name} refused this. It says: {shown.quoted(error.error.message)}")
-    return InvalidInput(f"{name} answered what is no MCP.")
+def _not_understood(name: str, gateway: Gateway, error: Exception | None = None) -> DomainError:
+    if not isinstance(error, MCPError):
+        return InvalidInput(f"{name} answered what is no MCP.")
+    if gateway.is_token_in(error.error.message):
+        return _token_told(name)
+    return InvalidInput(f"{name} refused this. It says: {shown.quoted(error.error.message)}")
+
+
+def _token_told(name: str) -> DomainError:
+    return InvalidInput(f"{name} answered with the token that it was asked with: this is not passed on.")

@@ -158,7 +158,7 @@ class Peers:
 
         token = self._token(caller, context, peer)
         try:
-            result = await self._link(peer).call(tool, params, token, tell)
+            result = await self._link(peer).call(tool, params, caller.principal.user_id, token, tell)
         except DomainError as error:
             others = " Your other tools work." if isinstance(error, Unavailable) else ""
             outcome = "refused" if isinstance(error, PermissionDenied) else "failed"
@@ -166,8 +166,8 @@ class Peers:
         return result, "failed" if result.is_error else "success"
 
     def may_be_seen_by(self, caller: Caller) -> bool:
-        """Not with a token that somebody else issued: this exchange's authorization server gives none for it."""
-        return caller.issuer == self._issuer
+        """Not with a token that its authorization server gives none for: somebody else's, or an ID token."""
+        return caller.issuer == self._issuer and not caller.is_id_token
 
     def answers(self, caller: Caller, peer_id: int) -> bool | None:
         """As `Link.answers`."""

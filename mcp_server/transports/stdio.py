@@ -66,7 +66,7 @@ def door_of(login: Login, verifier: Verifier) -> tuple[FindCaller, Refuse]:
         token = await login.id_token(refused)
         signed = await verifier.verify_id_token(token)
         given[signed.token_key] = token
-        return Caller(signed.principal, "stdio", signed.issuer, signed.expires)
+        return Caller(signed.principal, "stdio", signed.issuer, signed.expires, signed.is_id_token)
 
     def refuse(_: ServerRequestContext[Any], caller: Caller, error: DomainError) -> None:
         nonlocal refused

@@ -86,6 +86,6 @@ async def test_more_questions_than_a_peer_is_to_answer_at_a_time_are_refused_at_
     north: OtherServer, token: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with linked(north, Told()) as link:
-        link._turns.total_tokens = 0
+        monkeypatch.setattr("mcp_server.peers.turns.AT_A_TIME", 0)
         with pytest.raises(Unavailable, match="questions to answer already"):
-            await link._tools(token)
+            await link._tools(7, token)

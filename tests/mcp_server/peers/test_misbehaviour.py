@@ -1,13 +1,14 @@
 """A peer that is away, slow, hostile or broken takes nothing from anybody: its tools are missing, and that is said."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import anyio
 import mcp_types as types
 import pytest
 from asgiref.sync import sync_to_async
-from mcp import Client
+from mcp import Client, MCPError
 from mcp_types import Tool
 from starlette.responses import JSONResponse, Response
 
@@ -49,7 +50,7 @@ async def problem(client: Client) -> str:
 async def test_a_peer_that_is_down_is_missed_and_left_alone_for_a_while(
     peer: Peer, north: OtherServer, with_secret: HttpService, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mcp_server.peers.link.PAUSE_SECONDS", 600)
+    monkeypatch.setattr("mcp_server.peers.turns.PAUSE_SECONDS", 600)
     nowhere = f"http://127.0.0.1:{free_ports()[0]}/mcp"
     await Peer.objects.aupdate(url=nowhere)
     async with asked(with_secret, token) as client:
@@ -164,7 +165,7 @@ GARBAGE = [
 async def test_garbage_is_an_error_with_a_sentence(
     peer: Peer, north: OtherServer, with_secret: HttpService, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mcp_server.peers.link.PAUSE_SECONDS", 0)
+    monkeypatch.setattr("mcp_server.peers.turns.PAUSE_SECONDS", 0)
     async with asked(with_secret.model_copy(update={"peer_seconds": 3}), token) as client:
         for answer in GARBAGE:
             north.instead = answer
@@ -259,6 +260,63 @@ async def test_no_tool_of_a_peer_takes_the_place_of_ours_or_of_another_peers(
         assert not north.calls
         await raw(client, "north__south__count_trials")
     assert [call.name for call in north.calls] == ["south__count_trials"]
+
+
+def _in_text(token: str) -> types.CallToolResult:
+    return types.CallToolResult(content=[types.TextContent(text=f"TOKEN {token}")])
+
+
+def _in_structure(token: str) -> types.CallToolResult:
+    return types.CallToolResult(content=[], structured_content={"trials": 7, "asked": {token: 1}})
+
+
+def _in_meta(token: str) -> types.CallToolResult:
+    return types.CallToolResult(content=[types.TextContent(text="Seven.")], _meta={"auth": f"Bearer {token}"})
+
+
+def _in_an_error(token: str) -> types.CallToolResult:
+    raise MCPError(-32000, f"{'x' * 290} {token} is not good for this.")
+
+
+@pytest.mark.parametrize("answer", [_in_text, _in_structure, _in_meta, _in_an_error])
+async def test_a_peer_that_repeats_its_token_hands_it_to_nobody(
+    peer: Peer,
+    north: OtherServer,
+    with_secret: HttpService,
+    token: str,
+    answer: Callable[[str], types.CallToolResult],
+) -> None:
+    def its_token() -> str:
+        [sent] = {received.headers["authorization"].removeprefix("Bearer ") for received in north.at("/mcp")}
+        return sent
+
+    north.answer = lambda _: answer(its_token())
+    async with asked(with_secret, token) as client:
+        result = await raw(client, NAME)
+    assert result.is_error
+    assert words(result) == "North answered with the token that it was asked with: this is not passed on."
+    assert "-token-" in its_token()
+    assert "-token-" not in as_json(result)
+    assert [outcome for _, outcome, _ in await trail()] == ["failed"]
+
+
+async def test_a_token_in_progress_and_in_a_list_is_not_told_either(
+    peer: Peer, north: OtherServer, with_secret: HttpService, token: str
+) -> None:
+    told: list[tuple[float, str | None]] = []
+
+    async def hear(progress: float, _: float | None, message: str | None) -> None:
+        told.append((progress, message))
+
+    north.token_answer = lambda _: JSONResponse(north.new_token() | {"access_token": "tok/en"})
+    north.good_tokens.add("tok/en")
+    north.progress = [(1, "asked with tok/en"), (2, "half way")]
+    north.tools = [tool(description="Bearer tok/en")]
+    async with served(with_secret) as http, asking(http, token) as client:
+        sentence = await problem(client)
+        await client.call_tool(NAME, {}, progress_callback=hear)
+    assert sentence == "North answered with the token that it was asked with: this is not passed on."
+    assert told == [(1, None), (2, "North: «half way»")]
 
 
 async def test_links_to_what_is_there_are_left_out_and_what_is_ours_in_meta_too(

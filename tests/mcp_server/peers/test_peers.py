@@ -29,10 +29,11 @@ from core.models import AuditEvent, ClientConsent, ConsentedToken, Organization,
 from mcp_server.peers.peer import PEER, PEERS, VIA
 from mcp_server.settings import HttpService
 from tests import tokens
-from tests.factories import StudyFactory
+from tests.factories import MembershipFactory, StudyFactory
 from tests.mcp_server.peers.conftest import asked, opened
 from tests.mcp_server.peers.other_server import OtherServer, refused, said
-from tests.mcp_server.service import served, standing_token
+from tests.mcp_server.service import asking, served, standing_token
+from tests.mcp_server.test_stdio_caller import standing_id_token
 
 NAME = "north__count_trials"
 
@@ -264,6 +265,36 @@ async def test_an_mcp_token_reaches_no_peer(
     assert not north.received
 
 
+async def test_an_id_token_reaches_no_peer_and_takes_it_from_nobody(
+    peer: Peer, north: OtherServer, with_secret: HttpService, token: str, mary: User
+) -> None:
+    async with asked(with_secret, await sync_to_async(standing_id_token)(mary)) as client:
+        assert NAME not in await names(client)
+        assert await peers_told(client) == []
+        await unknown(client, NAME)
+    assert not north.received
+
+
+async def test_somebody_for_whom_no_token_is_to_be_had_takes_the_peer_from_nobody(
+    peer: Peer, north: OtherServer, with_secret: HttpService, token: str, lab: Organization
+) -> None:
+    megan = await sync_to_async(lambda: MembershipFactory(organization=lab, role="viewer").practitioner.user)()
+    other = await sync_to_async(standing_token)(megan)
+
+    def only_for_megan(form: dict[str, str]) -> Response:
+        subject = jwt.decode(form["subject_token"], options={"verify_signature": False})["sub"]
+        return JSONResponse(north.new_token()) if subject == str(megan.pk) else JSONResponse({}, 503)
+
+    north.token_answer = only_for_megan
+    async with served(with_secret) as http:
+        async with asking(http, token) as client:
+            assert "is not ready" in words(await raw(client, NAME))
+            assert "could not be asked for you" in words(await raw(client, NAME))
+            assert [peer["answers"] for peer in await peers_told(client)] == [False]
+        async with asking(http, other) as client:
+            assert (await raw(client, NAME)).structured_content == {"trials": 7}
+
+
 async def test_without_a_secret_of_the_mcp_server_there_are_no_peers(
     peer: Peer, north: OtherServer, settings: HttpService, token: str
 ) -> None:
@@ -316,7 +347,7 @@ async def test_an_authorization_server_in_trouble_is_away_and_mary_keeps_her_oth
     token: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("mcp_server.peers.link.PAUSE_SECONDS", 0)
+    monkeypatch.setattr("mcp_server.peers.turns.PAUSE_SECONDS", 0)
     async with asked(with_secret, token) as client:
         for status in (429, 500, 503):
             north.token_answer = refused("server_error", "x", status)
