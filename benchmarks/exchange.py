@@ -59,7 +59,8 @@ class Measured:
 
     def again(self) -> "Measured":
         """With a token that was given now, whose claims name the studies that there are now."""
-        return replace(self, access_token=_printed(self.exchange, "dev_token", EMAIL))
+        development = Exchange(self.exchange.data_dir, self.exchange.web_port, self.exchange.mcp_port)
+        return replace(self, access_token=_printed(development, "dev_token", EMAIL))
 
     def fhir(self, path: str) -> Request:
         """A GET below the service base URL; `path` may also be the absolute URL of a link to the next page."""

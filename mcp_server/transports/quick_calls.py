@@ -1,4 +1,4 @@
-"""`tools/call` of 2026-07-28 by the shortest way (docs/adr/0046).
+"""`tools/call` and `tools/list` of 2026-07-28 by the shortest way (docs/adr/0046).
 
 Only what is well formed and wants one JSON answer goes here, through the SDK's own checks and its kernel. Everything
 else, and every refusal, is left to the SDK's handler.
@@ -26,7 +26,7 @@ from starlette.types import Scope, Send
 from mcp_server.transports.exchange import Exchange, Kernel
 from mcp_server.transports.messages import accepts
 
-_CALL = b"tools/call"
+_METHODS = {b"tools/call", b"tools/list"}
 _JSON = b"application/json"
 _REMEMBERED = 1_000
 _SHORT = 500
@@ -43,7 +43,7 @@ class QuickCalls:
     async def answer(self, scope: Scope, headers: Mapping[bytes, bytes], body: bytes, send: Send) -> bool:
         """Whether it was answered here. `body` is the whole of it."""
         if (
-            headers.get(b"mcp-method") != _CALL
+            headers.get(b"mcp-method") not in _METHODS
             or scope["method"] != "POST"
             or not accepts(headers.get(b"accept", b""))[0]
         ):
@@ -55,8 +55,7 @@ class QuickCalls:
         if read is None:
             return False
         message, route = read
-        name = message["params"].get("name")
-        if not isinstance(name, str) or len(name) > _SHORT or not self._plain(name):
+        if message["method"] == "tools/call" and not self._takes(message["params"].get("name")):
             return False
         status, answer = await self._answered(message, route, ServerMessageMetadata(request_context=request))
         await _send(status, answer, send)
@@ -71,6 +70,9 @@ class QuickCalls:
             if len(self._passed) < _REMEMBERED and sum(len(value or b"") for value in seen) <= _SHORT:
                 self._passed[seen] = passed
         return passed
+
+    def _takes(self, name: Any) -> bool:
+        return isinstance(name, str) and len(name) <= _SHORT and self._plain(name)
 
     def _is_plain(self, name: str) -> bool:
         """A tool none of whose arguments go into headers (SEP-2243)."""

@@ -37,7 +37,10 @@ def params(**others: Any) -> dict[str, Any]:
     return call(params={"name": "list_studies", "arguments": {}, "_meta": META, **others})
 
 
+LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": META}}
 REGULAR = {
+    "the list of tools": (LIST, {"Mcp-Method": "tools/list", "Mcp-Name": ""}),
+    "the list again": (LIST, {"Mcp-Method": "tools/list", "Mcp-Name": ""}),
     "a plain call": (call(), {}),
     "a call whose id is text": (call(id="a"), {}),
     "a call without arguments": (call(params={"name": "list_studies", "_meta": META}), {}),
