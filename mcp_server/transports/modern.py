@@ -7,6 +7,7 @@ from typing import Any
 import anyio
 from mcp.server._streamable_http_modern import handle_modern_request
 from mcp.server.transport_security import TransportSecuritySettings
+from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
 from mcp_server.auth.bearer import known_caller
@@ -39,6 +40,8 @@ class Modern:
 
     async def __call__(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
         request = await receive()
+        if request["type"] == "http.disconnect":
+            raise ClientDisconnect
         if _wants_stream(headers, request.get("body", b"")):
             await self._stream(request, scope, receive, send)
         else:

@@ -15,7 +15,7 @@ from mcp.server.transport_security import RequestBodyLimitMiddleware, TransportS
 from mcp.shared.message import ServerMessageMetadata
 from mcp_types.version import LATEST_HANDSHAKE_VERSION, OLDEST_SUPPORTED_VERSION
 from sse_starlette import ServerSentEvent
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -63,6 +63,8 @@ class Sse:
                 await refuse_instead(scope, receive, send, error)
             except Unavailable as error:
                 await unavailable(str(error)).response(scope, receive, send)
+            except ClientDisconnect:  # amid its body: there is nobody to be told
+                return
 
         return application
 

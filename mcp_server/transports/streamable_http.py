@@ -1,12 +1,13 @@
 """Streamable HTTP: every revision at one endpoint."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 from mcp.server import Server
 from mcp.server.transport_security import RequestBodyLimitMiddleware
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
+from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from mcp_server.auth.step_up import MAX_READ
@@ -54,7 +55,8 @@ class StreamableHttp:
             self._sessions.streams.end("")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._app(scope, receive, send)
+        with suppress(ClientDisconnect):  # amid its body: there is nobody to be told
+            await self._app(scope, receive, send)
 
     async def _by_revision(self, scope: Scope, receive: Receive, send: Send) -> None:
         # RFC 9110 §5.5: what surrounds a value is no part of it, and httptools hands it on.

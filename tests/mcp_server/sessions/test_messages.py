@@ -2,13 +2,17 @@
 
 import asyncio
 import json
+from collections.abc import Iterator
 
 import httpx2
 import pytest
+from starlette.types import Message
 
 from mcp_server.sessions.memory import Memory
 from mcp_server.settings import HttpService
 from mcp_server.transports.messages import MAX_INTRODUCTION
+from mcp_server.transports.sse import Sse
+from mcp_server.transports.streamable_http import StreamableHttp
 from tests.mcp_server.sessions.client import BOTH, Client, call, text
 from tests.mcp_server.sessions.conftest import LIMITS
 from tests.mcp_server.sessions.worker import Worker, worker
@@ -101,6 +105,39 @@ async def test_a_client_that_says_much_of_itself_gets_no_session(
         assert refused.json()["error"]["message"].startswith("An initialize has at most 16384 bytes")
         assert served.sessions is not None
         assert await served.sessions.ids() == []
+
+
+@pytest.mark.parametrize("version", ["2025-11-25", "2026-07-28"])
+@pytest.mark.parametrize("endpoint", ["/mcp", "/messages"])
+async def test_a_client_that_goes_away_amid_its_body_is_told_nothing_and_nothing_fails(
+    settings_without_database: HttpService, endpoint: str, version: str
+) -> None:
+    made = Worker(Memory(LIMITS))
+    mcp = StreamableHttp(made.server(), settings_without_database, made.sessions)
+    assert made.sessions is not None
+    session = await made.sessions.open(None)
+    app = mcp if endpoint == "/mcp" else Sse(mcp.kernel, settings_without_database, made.sessions).message
+    headers = {"Host": "localhost", "Content-Type": "application/json", "Accept": BOTH, "MCP-Protocol-Version": version}
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": endpoint,
+        "query_string": f"session_id={session.id}".encode(),
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+    }
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    for begun in ([], [{"type": "http.request", "body": b'{"jsonrpc"', "more_body": True}]):
+        coming = iter([*begun, {"type": "http.disconnect"}])
+
+        async def receive(coming: Iterator[Message] = coming) -> Message:
+            return next(coming)
+
+        await app(scope, receive, send)
+    assert sent == []
 
 
 async def test_a_request_by_a_way_that_is_not_open_is_refused(
