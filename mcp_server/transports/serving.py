@@ -21,6 +21,8 @@ from mcp_server.transports.exposition import exposed
 _SECONDS_TO_FINISH = 10
 _KEEP_ALIVE_SECONDS = 75
 """Longer than proxies keep a connection that nobody uses: who closes it first answers for the request that is lost."""
+_PROXIES = "FORWARDED_ALLOW_IPS"
+"""uvicorn's: the proxies whose X-Forwarded-For is believed. Without it that would be whoever asks from this machine."""
 
 
 def serve(settings: HttpService) -> None:
@@ -38,6 +40,7 @@ def serve(settings: HttpService) -> None:
             limit_concurrency=settings.connections,
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=_SECONDS_TO_FINISH,
+            proxy_headers=_PROXIES in os.environ,
             access_log=False,
             log_config=None,
             server_header=False,
