@@ -65,8 +65,9 @@ def _exchanged(user: User, peer: Peer) -> PeerToken:
     }
     answer = outbound.post(server.token_endpoint, form=form, auth=(peer.client_id, peer.secret))
     if not answer.is_ok:
+        why = _why(answer, form["subject_token"], peer.secret)
         raise PermissionDenied(
-            f"{peer.name} gives you no token{_why(answer)}. Its administrators can let you in: you are the subject "
+            f"{peer.name} gives you no token{why}. Its administrators can let you in: you are the subject "
             f"{user.pk} of the issuer {settings.BASE_URL}."
         )
     return _given(answer.body, peer)
@@ -86,7 +87,8 @@ def _of_login(user: User, peer: Peer, refused: str) -> PeerToken:
     form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"], "resource": peer.url}
     answer = outbound.post(server_of(peer).token_endpoint, **as_client(peer, form))
     if not answer.is_ok:
-        raise PermissionDenied(f"{peer.name} has ended your login there{_why(answer)}. {_log_in(peer)}")
+        why = _why(answer, form["refresh_token"], peer.secret)
+        raise PermissionDenied(f"{peer.name} has ended your login there{why}. {_log_in(peer)}")
     given = _given(answer.body, peer)
     renew_login(login, answer.body)
     return given
@@ -112,12 +114,14 @@ def _log_in(peer: Peer) -> str:
     return f"Log in there once: {settings.BASE_URL}{reverse('peer', args=[peer.pk])}"
 
 
-def _why(answer: outbound.Answer) -> str:
-    """Its words, short and marked as such: other people wrote them. Raises Unavailable where it is in trouble."""
+def _why(answer: outbound.Answer, *secrets: str) -> str:
+    """Its words, short and marked as such: other people wrote them. None where they repeat one of the `secrets` that it
+    was sent. Raises Unavailable where it is in trouble.
+    """
     if answer.status >= 500 or answer.status == 429:
         raise Unavailable("Its authorization server is not ready: try again in a minute.")
     said = answer.body.get("error_description") or answer.body.get("error")
-    if not isinstance(said, str):
+    if not isinstance(said, str) or any(secret in said for secret in secrets if secret):
         return ""
     plain = "".join(c if unicodedata.category(c)[0] != "C" and c not in '"\\' else " " for c in said)
     return f' (it says: "{" ".join(plain.split())[:_MAX_QUOTED]}")'

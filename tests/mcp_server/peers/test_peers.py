@@ -340,6 +340,17 @@ async def test_who_is_unknown_at_the_peer_is_told_what_to_do(
     assert [outcome for _, outcome, _ in await trail()] == ["refused"]
 
 
+async def test_a_secret_that_its_authorization_server_repeats_is_told_to_nobody(
+    peer: Peer, north: OtherServer, with_secret: HttpService, token: str
+) -> None:
+    async with asked(with_secret, token) as client:
+        for repeats in (lambda _: "the secret of the exchange there", lambda form: form["subject_token"]):
+            north.token_answer = lambda form, repeats=repeats: refused("invalid_client", f"not {repeats(form)}")(form)
+            result = await raw(client, NAME)
+            assert result.is_error
+            assert words(result).startswith("North gives you no token. Its administrators can let you in")
+
+
 async def test_an_authorization_server_in_trouble_is_away_and_mary_keeps_her_other_tools(
     peer: Peer,
     north: OtherServer,
