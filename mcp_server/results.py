@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from core.policy.errors import InvalidInput
+from mcp_server.times import Window
 from mcp_server.tool import Answer
 
 MAX_CHARACTERS = 20_000
@@ -67,6 +68,15 @@ def counted(page: dict[str, Any], what: str, narrower: str) -> str:
     if page["returned"] < page["total"]:
         return f"{what}: {page['total']}, the last {page['returned']} of them here."
     return f"{what}: {page['total']}."
+
+
+def why_empty(over: Window, n: int, *, readable: bool, data: str = "data") -> str:
+    """Why there is nothing of a patient, where that is known: a sentence after a space, or nothing where there is."""
+    if not readable:
+        return f" No consent lets you read this patient's {data}."
+    if n or over == Window():
+        return ""
+    return " There is nothing in this window: get_patient_date_range says from when to when there is."
 
 
 def cursor(position: Sequence[Any]) -> str:

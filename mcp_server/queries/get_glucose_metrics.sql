@@ -7,7 +7,8 @@
 --   mean sd cv min p05 p25 median p75 p95 max; cv in percent; gmi in percent: 3.31 + 0.02392 mean
 --   time_in_range   percent of readings: very_low < 54 <= low < 70 <= target <= 180 < high <= 250 < very_high
 --   sufficiency     days_with_data (local dates), days (first to last reading), interval_minutes (the usual one),
---                   active_percent (of the readings to expect in `days`), sufficient: 14 days and 70 percent
+--                   active_percent (of the readings to expect in `days`), sufficient: 14 days, to the tenth to
+--                   which iglu tells its ndays, and 70 percent
 --   hours           for one patient: hour (of the local day), n p05 p25 median p75 p95
 --   seconds, mg_per_dl, utc_offset_minutes   what MAGE is made of; mcp_server/glucose.py puts `mage` in their place
 WITH /* include readable */, listed AS MATERIALIZED (
@@ -110,7 +111,9 @@ SELECT
                     'days', sufficiency.days,
                     'interval_minutes', sufficiency.interval_minutes,
                     'active_percent', sufficiency.active_percent,
-                    'sufficient', COALESCE(sufficiency.days >= 14 AND sufficiency.active_percent >= 70, false)
+                    'sufficient', COALESCE(
+                        round(sufficiency.days::numeric, 1) >= 14 AND sufficiency.active_percent >= 70, false
+                    )
                 ),
                 'hours', COALESCE(hours.hours, '[]'),
                 'utc_offset_minutes', COALESCE(levels.utc_offsets[1], 0),

@@ -8,7 +8,7 @@ from pydantic import Field
 from mcp_server.apps import CHART
 from mcp_server.arguments import End, PatientOrStudy, Start
 from mcp_server.glucose import finished
-from mcp_server.results import counted, page, position_of
+from mcp_server.results import counted, page, position_of, why_empty
 from mcp_server.times import TIME_ZONE, window
 from mcp_server.tool import Answer, Ask, Id, Output, Page, Tool
 
@@ -34,7 +34,10 @@ class Sufficiency(Output):
     days: Annotated[float | None, Field(description="From the first reading to the last.")]
     interval_minutes: Annotated[float | None, Field(description="What usually lies between two readings.")]
     active_percent: Annotated[float | None, Field(description="Percent of the readings to expect that there are.")]
-    sufficient: Annotated[bool, Field(description="14 days and 70 percent, as the international consensus asks.")]
+    sufficient: Annotated[
+        bool,
+        Field(description="14 days (13.95 round to them) and 70 percent, as the international consensus asks."),
+    ]
 
 
 class Hour(Output):
@@ -79,19 +82,40 @@ class GlucoseOfPatients(Page):
 
 async def get_glucose_metrics(arguments: GetGlucoseMetrics, ask: Ask) -> Answer:
     after = position_of(arguments.cursor, tuple[Id])
+    over = window(arguments.start, arguments.end)
     found = await ask(
         "get_glucose_metrics",
         data_type="omh:blood-glucose:4.0",
-        **window(arguments.start, arguments.end).parameters(),
+        **over.parameters(),
         after_id=after[0] if after else 0,
         limit=PAGE + 1,
     )
     measured = await to_thread.run_sync(_finished, found["patients"])
     about = {"study_id": arguments.study_id, "unit": "mg/dL", "time_zone": TIME_ZONE}
     body = page({**found, **about, "patients": measured}, "patients", PAGE, lambda patient: [patient["patient_id"]])
-    of_whom = f"of study {arguments.study_id}" if arguments.patient_id is None else f"({arguments.patient_id})"
-    text = counted(body, f"Patients {of_whom} whose glucose consent lets you read", "patient_id")
-    return Answer(f"{text} Glucose is in mg/dL.", body)
+    if arguments.patient_id is None:
+        what = f"Patients of study {arguments.study_id} whose glucose consent lets you read"
+        return Answer(f"{counted(body, what, 'patient_id')} Glucose is in mg/dL.", body)
+    said = "".join(map(_in_short, body["patients"]))
+    empty = why_empty(over, len(said), readable=bool(body["patients"]), data="blood glucose")
+    return Answer(f"Glucose of patient {arguments.patient_id}: {said or 'no readings.'}{empty}", body)
+
+
+def _in_short(patient: dict[str, Any]) -> str:
+    """Nothing where there are no readings."""
+    if not patient["n"]:
+        return ""
+    figures = f"mean {patient['mean']:.0f} mg/dL, {patient['time_in_range']['target']:.0f} % in range (70 to 180 mg/dL)"
+    return f"{figures}, GMI {patient['gmi']:.1f} %, of {patient['n']} readings. {_enough(patient['sufficiency'])}"
+
+
+def _enough(has: dict[str, Any]) -> str:
+    if has["sufficient"]:
+        return "There are enough to judge by."
+    if has["days"] is None:
+        return "Too few to judge by."
+    percent = f"{has['active_percent']:.0f} % of the readings to expect"
+    return f"Too few to judge by: {has['days']:.1f} days with {percent}; 14 days with 70 % are enough."
 
 
 def _finished(patients: list[dict[str, Any]]) -> list[dict[str, Any]]:

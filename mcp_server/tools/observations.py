@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from mcp_server.arguments import Cursor, DataType, End, Start, one_spelling
-from mcp_server.results import counted, page, position_of
+from mcp_server.results import counted, page, position_of, why_empty
 from mcp_server.times import TIME_ZONE, Instant, window
 from mcp_server.tool import Answer, Arguments, Ask, Id, Output, Page, Tool
 
@@ -16,7 +16,10 @@ class GetPatientObservations(Arguments):
     start: Start | None = None
     end: End | None = None
     order: Annotated[Literal["newest", "oldest"], Field(description="Which come first.")] = "newest"
-    limit: Annotated[int, Field(strict=True, ge=1, le=500, description="Rows in one answer.")] = 50
+    limit: Annotated[
+        int,
+        Field(strict=True, ge=1, le=500, description="Rows in one answer; fewer where they would be too long for it."),
+    ] = 50
     cursor: Cursor = None
     verbosity: Annotated[
         Literal["slim", "full"], Field(description="full adds the data source and the Open mHealth data point as sent.")
@@ -56,10 +59,11 @@ class PatientObservations(Page):
 
 async def get_patient_observations(arguments: GetPatientObservations, ask: Ask) -> Answer:
     after = position_of(arguments.cursor, tuple[Instant, Id]) or (None, None)
+    over = window(arguments.start, arguments.end)
     found = await ask(
         "get_patient_observations",
         data_type=one_spelling(arguments.data_type),
-        **window(arguments.start, arguments.end).parameters(),
+        **over.parameters(),
         newest_first=arguments.order == "newest",
         after_time=after[0],
         after_id=after[1],
@@ -74,8 +78,8 @@ async def get_patient_observations(arguments: GetPatientObservations, ask: Ask) 
     )
     body["observations"] = [_without_blanks(row) for row in body["observations"]]
     what = f"Observations of patient {arguments.patient_id}, {arguments.order} first"
-    unread = "" if body["data_types"] else " No consent lets you read this patient's data."
-    return Answer(counted(body, what, "data_type, start or end") + unread, body)
+    empty = why_empty(over, body["total"], readable=bool(body["data_types"]))
+    return Answer(counted(body, what, "data_type, start or end") + empty, body)
 
 
 def _without_blanks(row: dict[str, Any]) -> dict[str, Any]:

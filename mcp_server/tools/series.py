@@ -8,7 +8,7 @@ from pydantic import Field
 from core.policy.errors import InvalidInput
 from mcp_server.apps import CHART
 from mcp_server.arguments import DataType, End, Start, one_spelling
-from mcp_server.results import shortened
+from mcp_server.results import shortened, why_empty
 from mcp_server.times import TIME_ZONE, window
 from mcp_server.tool import Answer, Arguments, Ask, Id, Output, Tool
 
@@ -27,6 +27,7 @@ Component = Annotated[
 
 class SummarizePatientObservations(Arguments):
     patient_id: Id
+    data_type: DataType | None = None
     start: Start | None = None
     end: End | None = None
 
@@ -61,14 +62,18 @@ class PatientSummaries(Output):
 
 
 async def summarize_patient_observations(arguments: SummarizePatientObservations, ask: Ask) -> Answer:
+    over = window(arguments.start, arguments.end)
     found = await ask(
-        "summarize_patient_observations", **window(arguments.start, arguments.end).parameters(), limit=SUMMARIES + 1
+        "summarize_patient_observations",
+        data_type=one_spelling(arguments.data_type),
+        **over.parameters(),
+        limit=SUMMARIES + 1,
     )
     body = shortened({**found, "time_zone": TIME_ZONE}, "summaries", SUMMARIES)
     said = f"Numbers of patient {arguments.patient_id}, by kind, component and unit: {body['total']}."
     if body["truncated"]:
-        said += f" The first {body['returned']} are here: narrow with start or end."
-    return Answer(said + _unread(body), body)
+        said += f" The first {body['returned']} are here: narrow with data_type, start or end."
+    return Answer(said + why_empty(over, body["total"], readable=bool(body["data_types"])), body)
 
 
 class GetObservationSeries(Arguments):
@@ -115,10 +120,11 @@ class ObservationSeries(Output):
 
 
 async def get_observation_series(arguments: GetObservationSeries, ask: Ask) -> Answer:
+    over = window(arguments.start, arguments.end)
     found = await ask(
         "get_observation_series",
         data_type=one_spelling(arguments.data_type),
-        **window(arguments.start, arguments.end).parameters(),
+        **over.parameters(),
         most_points=POINTS,
         most_characters=_CHARACTERS,
     )
@@ -131,7 +137,8 @@ async def get_observation_series(arguments: GetObservationSeries, ask: Ask) -> A
     }
     if found["total"] and not found["returned"]:
         raise InvalidInput(_too_fine(found, fitting))
-    return Answer(_series_told(arguments, body, fitting), body)
+    empty = why_empty(over, found["observations"], readable=bool(found["data_types"]))
+    return Answer(_series_told(arguments, body, fitting) + empty, body)
 
 
 def _too_fine(found: dict[str, Any], fitting: list[str]) -> str:
@@ -148,11 +155,7 @@ def _series_told(arguments: GetObservationSeries, body: dict[str, Any], fitting:
         said += f" The first {body['returned']} are here; for those after pass start {last}{coarser}."
     if not body["total"] and body["observations"]:
         said += f" The {body['observations']} observations hold no number: read them with get_patient_observations."
-    return said + _unread(body)
-
-
-def _unread(body: dict[str, Any]) -> str:
-    return "" if body["data_types"] else " No consent lets you read this patient's data."
+    return said
 
 
 TOOLS = (
@@ -160,9 +163,9 @@ TOOLS = (
         name="summarize_patient_observations",
         title="Summarize a patient's observations",
         description=(
-            "The numbers of one patient in a time window summed up, for each kind of data, component (blood pressure "
-            "has two) and unit: n, first, last, mean, SD, CV, min, max and percentiles. Equal to FHIR $stats: what was "
-            "entered in error or cancelled does not count."
+            "The numbers of one patient in a time window summed up, for each kind of data or one, component (blood "
+            "pressure has two) and unit: n, first, last, mean, SD, CV, min, max and percentiles. Equal to FHIR $stats: "
+            "what was entered in error or cancelled does not count."
         ),
         arguments=SummarizePatientObservations,
         output=PatientSummaries,

@@ -115,7 +115,13 @@ async def test_fourteen_days_with_seventy_percent_of_the_readings_are_sufficient
     )
 
 
-@pytest.mark.parametrize("window", [{"end": "2026-03-13"}, {"start": "2026-03-09"}])
+async def test_fourteen_days_whose_last_reading_is_half_an_hour_before_midnight_are_sufficient(two_weeks, ask, patient):
+    found = await only(ask(patient_id=patient.pk, end="2026-03-14T23:31:00Z"))
+    assert found["sufficiency"]["days"] < 14
+    assert found["sufficiency"]["sufficient"] is True
+
+
+@pytest.mark.parametrize("window", [{"end": "2026-03-13"}, {"end": "2026-03-14T22:00:00Z"}, {"start": "2026-03-09"}])
 async def test_less_is_not_sufficient(two_weeks, ask, patient, window):
     found = await only(ask(patient_id=patient.pk, **window))
     assert found["sufficiency"]["sufficient"] is False

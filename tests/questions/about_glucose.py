@@ -45,7 +45,7 @@ def _at_night(seen: Seen, name: str) -> int:
 def _sufficient(seen: Seen) -> dict[str, bool]:
     points = seen.points(BLOOD_GLUCOSE, through=CGM).groupby("patient_id")
     found = {seen.name_of(patient): sufficiency(rows) for patient, rows in points}
-    return {name: of["days"] >= 14 and of["active_percent"] >= 70 for name, of in found.items()}
+    return {name: round(of["days"], 1) >= 14 and of["active_percent"] >= 70 for name, of in found.items()}
 
 
 QUESTIONS = (

@@ -30,7 +30,8 @@ def wear(clinic, patient, values=WAVE, start=NOON):
 def test_one_patients_day_in_figures(as_user, clinic):
     patient = clinic.patient(name_given="Wa", name_family="Ve")
     wear(clinic, patient)
-    answer = as_user(clinic.practitioner).answer(TOOL, patient_id=patient.pk)
+    person = as_user(clinic.practitioner)
+    answer = person.answer(TOOL, patient_id=patient.pk)
     [metrics] = answer["patients"]
     assert (answer["total"], answer["unit"], metrics["name"], metrics["n"]) == (1, "mg/dL", "Wa Ve", 288)
     assert metrics["mean"] == pytest.approx(statistics.mean(WAVE))
@@ -41,6 +42,16 @@ def test_one_patients_day_in_figures(as_user, clinic):
     assert sum(metrics["time_in_range"].values()) == pytest.approx(100)
     assert sum(hour["n"] for hour in metrics["hours"]) == 288
     assert metrics["sufficiency"]["sufficient"] is False
+    assert text(person.call(TOOL, patient_id=patient.pk)) == (
+        f"Glucose of patient {patient.pk}: mean {metrics['mean']:.0f} mg/dL, "
+        f"{metrics['time_in_range']['target']:.0f} % in range (70 to 180 mg/dL), GMI {metrics['gmi']:.1f} %, "
+        "of 288 readings. "
+        "Too few to judge by: 1.0 days with 100 % of the readings to expect; 14 days with 70 % are enough."
+    )
+
+
+def text(result):
+    return result.content[0].text
 
 
 def test_a_studys_patients_each_without_hours_and_without_those_who_did_not_consent(as_user, clinic):
@@ -94,7 +105,10 @@ def test_a_patient_without_readings_has_none_and_one_who_did_not_consent_is_not_
         person = as_user(user)
         [metrics] = person.answer(TOOL, patient_id=willing.pk)["patients"]
         assert (metrics["n"], metrics["mean"], metrics["time_in_range"]) == (0, None, None)
+        assert text(person.call(TOOL, patient_id=willing.pk)) == f"Glucose of patient {willing.pk}: no readings."
         assert person.answer(TOOL, patient_id=silent.pk)["patients"] == []
+        said = text(person.call(TOOL, patient_id=silent.pk, start="2026-11-01"))
+        assert said.endswith("no readings. No consent lets you read this patient's blood glucose.")
 
 
 def test_a_withdrawn_consent_ends_it_with_the_same_token(as_user, clinic):
@@ -125,4 +139,4 @@ def test_foreign_looks_like_missing(as_user, clinic):
     assert person.refusal(TOOL, study_id=999) == (
         f'No study 999 that you can see. Your studies: {clinic.study.pk} "Sugar".'
     )
-    assert person.refusal(TOOL) == "arguments: give either patient_id or study_id."
+    assert person.refusal(TOOL) == "give either patient_id or study_id."

@@ -78,6 +78,9 @@ def test_each_kind_component_and_unit_is_summed_up_alone(person, clinic, patient
         assert [found[key][name] for name in FIGURES] == pytest.approx(figures), key
     mgdl = found["blood-glucose", None, "mg/dL"]
     assert (mgdl["first"], mgdl["last"]) == ("2026-11-01T08:00:00-08:00", "2026-11-04T08:00:00-08:00")
+    one_kind = person.answer(SUMMARY, patient_id=patient.pk, data_type="Blood Pressure")
+    assert one_kind["summaries"] == answer["summaries"][2:]
+    assert one_kind["data_types"] == ["omh:blood-pressure:4.0"]
 
 
 def test_a_summary_equals_the_stats_of_fhir(person, clinic, patient):
@@ -304,13 +307,13 @@ def test_without_numbers_there_is_no_series_and_why_is_said(as_user, clinic, pat
 
 def test_who_consented_to_nothing_is_not_told_of(as_user, clinic):
     silent = clinic.patient(consents=False)
-    record(silent, clinic.glucose, glucose(140, "2026-11-01T12:00:00Z"))
+    record(silent, clinic.glucose, glucose(140.75, "2026-11-01T12:00:00Z"))
     for user in (clinic.practitioner, UserFactory(is_superuser=True)):
         person = as_user(user)
         for tool, arguments in ((SUMMARY, {}), (SERIES, {"data_type": "blood-glucose"})):
             result = person.call(tool, patient_id=silent.pk, **arguments)
             assert result.structured_content["data_types"] == []
-            assert "140" not in result.content[1].text
+            assert "140.75" not in result.content[1].text
             assert result.content[0].text.endswith("No consent lets you read this patient's data.")
 
 
