@@ -4,14 +4,19 @@ from datetime import date
 from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, model_validator
+from pydantic_core import PydanticKnownError
 
 from mcp_server.tool import Arguments, Id
 
 
-def _only_text(value: Any) -> Any:
-    if value is not None and not isinstance(value, str):
-        raise ValueError("must be an ISO 8601 date such as 1971-03-09")
-    return value
+def _day(value: Any) -> Any:
+    """Pydantic by itself takes digits for seconds since 1970."""
+    if isinstance(value, date) or value is None:
+        return value
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise PydanticKnownError("date_type") from None
 
 
 _NO_CONTROL_CHARACTERS = r"^[^\x00-\x1f]+$"
@@ -19,7 +24,7 @@ _NO_CONTROL_CHARACTERS = r"^[^\x00-\x1f]+$"
 Text = Annotated[str, Field(min_length=1, max_length=100, pattern=_NO_CONTROL_CHARACTERS)]
 """Something to look for. Give it `repr=False` where it is looked for in what patients are called."""
 
-Day = Annotated[date, BeforeValidator(_only_text), Field(description="An ISO 8601 date such as 1971-03-09.")]
+Day = Annotated[date, BeforeValidator(_day), Field(description="An ISO 8601 date such as 1971-03-09.")]
 
 Cursor = Annotated[
     str | None,

@@ -50,7 +50,7 @@ def _named(argument: str) -> str:
 def _fault(model: type[BaseModel], fault: ErrorDetails) -> str:
     name = ".".join(str(part) for part in fault["loc"][:1])
     if not name:
-        return f"arguments: {_message(fault)}"
+        return _message(fault)
     field = model.model_fields.get(name)
     kind, given, context = fault["type"], fault["input"], fault.get("ctx", {})
     if kind == "missing":
@@ -58,7 +58,12 @@ def _fault(model: type[BaseModel], fault: ErrorDetails) -> str:
     if kind in _PATTERNS:
         return f"{name} is not as it should be{_explained(field)}"
     said = _MUST.get(kind, "").format_map(context)
-    return f"{name} must be {said}: got {_got(kind, given)}" if said else f"{name}: {_message(fault)}"
+    if not said:
+        return f"{name}: {_message(fault)}"
+    got = _got(kind, given, tellable=field is None or field.repr)
+    has_name = isinstance(given, str) and not given.isdecimal()
+    found_by = f" ({_FOUND_BY[name]})" if has_name and name in _FOUND_BY else ""
+    return f"{name} must be {said}: got {got}{found_by}"
 
 
 def _explained(field: FieldInfo | None) -> str:
@@ -70,21 +75,26 @@ def _message(fault: ErrorDetails) -> str:
     return fault["msg"].removeprefix("Value error, ")
 
 
-def _got(kind: str, given: Any) -> str:
-    """What was given, as far as it can be nobody's name."""
+def _got(kind: str, given: Any, *, tellable: bool) -> str:
+    """What was given, as far as it can be nobody's name; `tellable`: nobody is searched by the argument."""
     if isinstance(given, str):
-        tellable = kind == "literal_error" or given.isdecimal()
-        return f"the text {quoted(given)}" if tellable else f"text of {len(given)} characters"
-    if given is None or isinstance(given, bool | int | float):
-        return json.dumps(given)[:_LONGEST]
+        is_word = kind == "literal_error" or given.isdecimal()
+        return f"the text {quoted(given)}" if tellable and is_word else f"text of {len(given)} characters"
+    if given is None or isinstance(given, bool):
+        return json.dumps(given)
+    if isinstance(given, int | float):
+        return json.dumps(given)[:_LONGEST] if tellable else "a number"
     return "a list" if isinstance(given, list) else "an object"
 
 
+_FOUND_BY = {"patient_id": "search_patients finds it", "study_id": "list_studies has them"}
+"""Which tool tells an id to who has a name."""
 _PATTERNS = {"string_pattern_mismatch", "string_too_short"}
 _MUST = {
     "int_type": "an integer",
     "int_from_float": "an integer",
     "int_parsing_size": "an integer below 9223372036854775808",
+    "date_type": "an ISO 8601 date such as 1971-03-09",
     "bool_type": "true or false",
     "bool_parsing": "true or false",
     "string_type": "text",

@@ -196,7 +196,7 @@ def test_foreign_looks_like_missing_and_faults_are_said(person, clinic, patient)
         refused = person.refusal(TOOL, patient_id=missing, longer_than="6h", **GLUCOSE)
         assert refused == f"No patient {missing} that you can see."
     one = {"patient_id": patient.pk, "longer_than": "6h", **GLUCOSE}
-    assert person.refusal(TOOL, **one, study_id=clinic.study.pk) == "arguments: give either patient_id or study_id."
+    assert person.refusal(TOOL, **one, study_id=clinic.study.pk) == "give either patient_id or study_id."
     assert person.refusal(TOOL, **{**one, "longer_than": "soon"}).startswith(
         "longer_than must be a duration from one minute to ten years, such as PT6H or P2D (ISO 8601), or 6h or 2 days"
     )

@@ -287,4 +287,4 @@ def test_demographics_are_of_a_patient_or_of_a_study(as_user, clinic):
     person = as_user(clinic.practitioner)
     for arguments in ({}, {"patient_id": clinic.patient().pk, "study_id": clinic.study.pk}):
         refused = person.refusal("get_patient_demographics", **arguments)
-        assert refused == "arguments: give either patient_id or study_id."
+        assert refused == "give either patient_id or study_id."

@@ -4,7 +4,7 @@ import pytest
 
 from core.policy.errors import InvalidInput
 from mcp_server.tools import TOOLS
-from tests.mcp_server.tools.world import Clinic
+from tests.mcp_server.tools.world import Clinic, glucose, record
 
 RIGHT = {
     "study_id": 30001,
@@ -84,6 +84,30 @@ def test_an_id_that_cannot_be_is_told_the_bounds(tool):
     assert "patient_id must be at most 9223372036854775807" in refused(tool, {**required(tool), "patient_id": 2**63})
 
 
+def test_a_name_in_the_place_of_an_id_is_told_which_tool_finds_the_id():
+    assert refused("get_patient_date_range", {"patient_id": "Peter"}) == (
+        "patient_id must be an integer: got text of 5 characters (search_patients finds it)."
+    )
+    assert refused("get_study_metadata", {"study_id": "BP"}) == (
+        "study_id must be an integer: got text of 2 characters (list_studies has them)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "got"),
+    [
+        ("11.02.1968", "text of 10 characters"),
+        ("-62000000", "text of 9 characters"),
+        ("62000000", "text of 8 characters"),
+        (19680211, "a number"),
+    ],
+)
+def test_a_birth_date_that_is_none_is_told_what_one_looks_like_and_not_repeated(given, got):
+    assert refused("search_patients", {"birthdate": given}) == (
+        f"birthdate must be an ISO 8601 date such as 1971-03-09: got {got}."
+    )
+
+
 @pytest.mark.parametrize("tool", takes("data_type"))
 def test_a_data_type_that_is_none_is_told_what_one_looks_like(tool):
     sentence = refused(tool, {**required(tool), "data_type": "a<b>"})
@@ -159,6 +183,20 @@ def test_what_no_argument_shows_by_itself_is_told_by_every_tool(transactional_db
                 given.pop("study_id", None)
             sentence = person.refusal(tool, **{**given, **arguments})
             assert part.format(study=clinic.study.pk) in sentence, tool
+
+
+def test_a_window_without_readings_is_told_where_to_look_for_others(transactional_db, as_user):
+    clinic = Clinic()
+    patient, person = clinic.patient(), as_user(clinic.practitioner)
+    record(patient, clinic.glucose, glucose(140, "2026-11-01T12:00:00Z"))
+    elsewhere = " There is nothing in this window: get_patient_date_range says from when to when there is."
+    for tool in set(takes("start", "patient_id")) - {"get_access_log", "count_patient_observations"}:
+        given = {"patient_id": patient.pk}
+        if "data_type" in TOOLS[tool].listed().input_schema.get("required", ()):
+            given["data_type"] = "blood-glucose"
+        for window, is_empty in (({"end": "2026-10-31"}, True), ({"end": "2026-11-01"}, False)):
+            said = person.call(tool, **given, **window).content[0].text
+            assert said.endswith(elsewhere) == is_empty, tool
 
 
 def test_an_unknown_kind_is_told_those_that_there_are(transactional_db, as_user):
