@@ -104,7 +104,7 @@ def test_the_metrics_are_those_of_all_workers_together(service: Running) -> None
 
     before = counted()
     assert {service.ask() for _ in range(20)} == {400}
-    assert eventually(lambda: counted() - before == 20)
+    assert eventually(lambda: counted() - before >= 20)  # each tells every second: of requests before these, too
 
 
 def test_nobody_finds_the_metrics_at_the_public_port(service: Running) -> None:
