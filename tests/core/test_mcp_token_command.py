@@ -79,7 +79,8 @@ def test_revoke_and_delete_end_a_token_and_leave_their_rows_in_the_trail():
     token = told("create", "--user", MARY)
     assert told("revoke", str(token["id"]))["state"] == "revoked"
     assert bearer(token["token"]).get("/api/v1/studies").status_code == 401
-    assert told("delete", str(token["id"]))["id"] == token["id"]
+    deleted = told("delete", str(token["id"]))
+    assert (deleted["id"], deleted["state"]) == (token["id"], "deleted")
     assert not McpToken.objects.exists()
     events = (
         AuditEvent.objects.filter(action__endswith="_mcp_token")

@@ -27,7 +27,7 @@ def run(command: str, *arguments: str) -> str:
 def sealed() -> AuditSeal:
     leave_row()
     leave_row()
-    assert run("seal_audit") == "2 rows under 1 new seals.\n"
+    assert run("seal_audit") == "Rows sealed: 2, new seals: 1.\n"
     return AuditSeal.objects.get()
 
 
@@ -40,13 +40,13 @@ def alter(row_id: int) -> None:
 def test_a_whole_trail_and_the_rows_that_wait_are_told(sealed: AuditSeal) -> None:
     leave_row()
     whole, waiting, head = run("verify_audit").splitlines()
-    assert whole == "2 rows under 1 seals: whole."
+    assert whole == "Rows: 2, seals: 1: whole."
     assert waiting.startswith("1 rows wait for a seal, the oldest since 20")
     assert head == f"The newest hash: {sealed.hash}"
 
 
 def test_an_empty_trail_is_whole() -> None:
-    assert run("verify_audit") == "0 rows under 0 seals: whole.\n"
+    assert run("verify_audit") == "Rows: 0, seals: 0: whole.\n"
     assert run("verify_audit", "--print-head") == "\n"
 
 
@@ -80,8 +80,8 @@ def test_a_hash_that_was_kept_is_looked_for(sealed: AuditSeal) -> None:
 
 @pytest.mark.parametrize("days", [["--day", "2020-01-01"], ["--to", "2020-01-01"], ["--from", "2999-01-01"]])
 def test_other_days_hold_no_seals(sealed: AuditSeal, days: list[str]) -> None:
-    assert run("verify_audit", *days).startswith("0 rows under 0 seals")
-    assert run("verify_audit", "--day", str(sealed.day)).startswith("2 rows under 1 seals")
+    assert run("verify_audit", *days).startswith("Rows: 0, seals: 0")
+    assert run("verify_audit", "--day", str(sealed.day)).startswith("Rows: 2, seals: 1")
 
 
 @pytest.mark.parametrize(

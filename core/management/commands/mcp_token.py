@@ -97,7 +97,7 @@ class Command(BaseCommand):
         token = _token(options["id"])
         said = _described(token)
         mcp_tokens.delete_token(actor=None, door=DOOR, token=token)
-        return said
+        return {**said, "state": "deleted"}
 
 
 def _add_several(parser: ArgumentParser, name: str, **options: Any) -> None:

@@ -10,4 +10,4 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, **__: Any) -> None:
         sealed = seal_audit()
-        self.stdout.write(f"{sealed.rows} rows under {sealed.seals} new seals.")
+        self.stdout.write(f"Rows sealed: {sealed.rows}, new seals: {sealed.seals}.")

@@ -45,7 +45,7 @@ def _json(verdict: Verdict) -> str:
 
 def _lines(verdict: Verdict) -> list[str]:
     lines = [_line(found) for found in verdict.breaks]
-    lines.append(f"{verdict.rows} rows under {verdict.seals} seals: {'BROKEN' if verdict.breaks else 'whole'}.")
+    lines.append(f"Rows: {verdict.rows}, seals: {verdict.seals}: {'BROKEN' if verdict.breaks else 'whole'}.")
     if verdict.waiting_count:
         lines.append(
             f"{verdict.waiting_count} rows wait for a seal, the oldest since {verdict.waiting_since:%F %T} UTC."
