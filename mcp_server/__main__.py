@@ -67,8 +67,8 @@ def _where(command: argparse.ArgumentParser) -> None:
 
 def _of_any_endpoint(command: argparse.ArgumentParser) -> None:
     command.epilog = (
-        "Ends with 0 when all is well, 1 when it could not be asked (transport, login), 2 when it breaks the contract "
-        "or the command line is wrong."
+        "Ends with 0 when all is well, 1 when it could not be asked (transport, login), 2 when it breaks the contract, "
+        "the tool refuses or the command line is wrong."
     )
     command.add_argument("url", metavar="URL", help="the MCP endpoint, over Streamable HTTP")
     command.add_argument(

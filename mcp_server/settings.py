@@ -146,6 +146,8 @@ SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
 _ADVICE = {
     "MCP_DATABASE_URL": "Give the URL of the exchange's database for the role jhe_mcp: postgresql://jhe_mcp:…@host/name.",
+    "MCP_REDIS_URL": "Give the URL of Redis, such as redis://:password@host:6379/0, or leave it out for one process.",
+    "MCP_STATE_KEY": "Make one with `openssl rand -base64 48`, the same for all machines, or leave it out for one.",
 }
 
 

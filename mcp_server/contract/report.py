@@ -91,5 +91,5 @@ class Report:
 _VERDICTS = {
     Status.PASSED: "passed.",
     Status.UNREACHABLE: "failed: it could not be asked (transport or authentication).",
-    Status.BROKEN: "failed: it breaks the contract.",
+    Status.BROKEN: "failed: it was asked, and a check did not pass.",
 }

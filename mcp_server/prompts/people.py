@@ -25,7 +25,7 @@ Prepare a review of patient {patient_id} in JupyterHealth Exchange. From: {start
 3. summarize_patient_observations with patient_id {patient_id}, and start and end where they are given.
 4. Where there is blood glucose, get_glucose_metrics with patient_id {patient_id}: time in range, GMI, variability, and
    whether there is enough data for them.
-5. For each kind that has changed, get_observation_series with a resolution of days or weeks.
+5. For each kind that has changed, get_observation_series with resolution day or week.
 6. find_data_gaps with patient_id {patient_id}, for each kind, longer_than P3D.
 
 Write one page for a clinician: figures with units, dates and how many readings they rest on, in the patient's local

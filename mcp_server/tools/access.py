@@ -6,7 +6,8 @@ from pydantic import Field
 
 from core.policy.checks import check_token_includes
 from core.policy.permissions import Permission
-from core.policy.roles import ALL_ROLES, permissions_left
+from core.policy.roles import ALL_ROLES, PRACTITIONER_ROLES, permissions_left
+from core.policy.roles import Role as Held
 from mcp_server.arguments import Cursor, End, Start
 from mcp_server.results import counted, fits, page, position_of
 from mcp_server.times import window
@@ -147,7 +148,7 @@ async def get_my_access(_: GetMyAccess, ask: Ask) -> Answer:
     found = await ask("get_my_access", named=NAMED)
     held = [role for role in ALL_ROLES if role.code in found["roles"]]
     roles = [
-        {"role": role.code, "means": role.sentence, "permissions": permissions_left(principal, role)} for role in held
+        {"role": role.code, "means": _means(role), "permissions": permissions_left(principal, role)} for role in held
     ]
     token = {
         **found["token"],
@@ -165,11 +166,19 @@ async def get_my_access(_: GetMyAccess, ask: Ask) -> Answer:
     )
     rest = " list_studies has them all." if body["truncated"] else ""
     narrowed = "" if token["narrowed"] is None and token["permissions"] is None else " The token narrows this further."
+    if ask.caller.study_id is not None:
+        narrowed = f" This endpoint narrows it to study {ask.caller.study_id}."
     return Answer(
         f"You reach studies: {body['total']}, patients: {body['patients']}, organizations: "
         f"{body['organizations_total']}.{rest}{narrowed} Observations of others need their consent.",
         body,
     )
+
+
+def _means(role: Held) -> str:
+    """An organization's role does what those below it do, too, and its sentence begins where theirs end."""
+    below = PRACTITIONER_ROLES[: PRACTITIONER_ROLES.index(role)] if role in PRACTITIONER_ROLES else ()
+    return " ".join(each.sentence for each in (*below, role))
 
 
 def _fitting(body: dict[str, Any]) -> dict[str, Any]:

@@ -158,7 +158,7 @@ TOOLS = (
         title="List studies",
         description=(
             "The studies you can see, with the organization that runs each, the kinds of data it asks for and how many "
-            "patients it has. Begin here: other tools take the study_id."
+            "of its patients you can see. Begin here: other tools take the study_id."
         ),
         arguments=ListStudies,
         output=StudyList,

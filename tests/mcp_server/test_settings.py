@@ -60,6 +60,8 @@ def test_trusted_clients_are_separated_by_commas_or_spaces(monkeypatch: pytest.M
         ("JHE_MCP_URL", "https://mcp.example.org/mcp?x=1", "JHE_MCP_URL: must be an absolute URL"),
         ("MCP_DATABASE_URL", "mysql://x", "Give the URL of the exchange's database for the role jhe_mcp"),
         ("JHE_CLIENT_IP_HEADER", "Fly Client IP", "JHE_CLIENT_IP_HEADER: String should match pattern"),
+        ("MCP_REDIS_URL", "localhost:6379", "Give the URL of Redis, such as redis://:password@host:6379/0"),
+        ("MCP_STATE_KEY", "short", "Make one with `openssl rand -base64 48`"),
         ("MCP_POOL_SIZE", "0", "MCP_POOL_SIZE: Input should be greater than or equal to 1"),
     ],
 )

@@ -121,11 +121,13 @@ async def test_a_viewer_finds_the_study_and_its_people_and_nothing_else(
         studies = await structured(http, world.sugar, viewers_token, "list_studies")
         people = await structured(http, world.sugar, viewers_token, "search_patients")
         rows = await structured(http, world.sugar, viewers_token, "get_patient_observations", patient_id=world.ada.pk)
+        access = await answer(http, world.sugar, viewers_token, "get_my_access")
         other_study = await answer(http, world.sugar, viewers_token, "get_study_metadata", study_id=world.salt.pk)
         other_patient = await answer(
             http, world.sugar, viewers_token, "get_patient_observations", patient_id=world.ben.pk
         )
     assert count["total"] == 1
+    assert f"This endpoint narrows it to study {world.sugar.pk}." in access["content"][0]["text"]
     assert [study["study_id"] for study in studies["studies"]] == [world.sugar.pk]
     assert [patient["patient_id"] for patient in people["patients"]] == [world.ada.pk]
     assert rows["total"] == 2

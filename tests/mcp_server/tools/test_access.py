@@ -176,6 +176,14 @@ def test_a_practitioner_is_told_what_they_reach_and_why(as_user, clinic):
     )
 
 
+def test_a_managers_role_says_all_that_it_does(as_user, clinic):
+    [role] = [role for role in as_user(clinic.member("manager")).answer(MINE)["roles"] if role["role"] == "manager"]
+    assert role["means"] == (
+        "Reads the organization's studies, patients and consented data. Also manages patients, studies and enrolments. "
+        "Also manages practitioners, sub-organizations and tokens."
+    )
+
+
 def test_a_patient_is_told_their_own_record_and_what_they_share(as_user, clinic):
     peter = clinic.patient(login=True)
     clinic.patient()
