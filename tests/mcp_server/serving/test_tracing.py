@@ -24,9 +24,9 @@ from tests.mcp_server.service import called, served, standing_token
 NAME = "Unmistakable"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def exporter() -> Iterator[InMemorySpanExporter]:
-    """OpenTelemetry takes one provider in the life of a process; after these tests it collects nothing."""
+    """OpenTelemetry takes one provider in the life of a process, and these tests are not run in one go."""
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
