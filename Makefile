@@ -21,7 +21,7 @@ demo: env ## start everything with demo data and ask a first question over MCP
 test: lint tests/npm/node_modules ## the environment, lint, then every test on a throw-away database
 	@sh tests/system_packages.sh
 	@PIPENV="$(PIPENV)" sh tests/glucose/install_iglu.sh
-	.venv/bin/pytest --numprocesses logical --maxprocesses 4 --dist loadscope
+	.venv/bin/pytest --numprocesses logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 
 conformance: tests/npm/node_modules ## the conformance suite of MCP alone: our server, our authorization server, our clients
 	@sh tests/system_packages.sh
