@@ -19,6 +19,10 @@ readable AS MATERIALIZED (
             AND (access.study_id = :study_id OR access.study_id IS NULL)
             AND access.user_id = :user_id AND access.role = ANY(:may_observation_read)
         )
+        AND EXISTS ( -- which the caller has to reach: one's own data is shared with other studies, too
+            SELECT FROM access_study AS access
+            WHERE access.study_id = :study_id AND access.user_id = :user_id
+        )
     ) AS kind
     JOIN core_codeableconcept AS code ON code.id = kind.code_id
 ), kinds AS MATERIALIZED (
