@@ -19,7 +19,7 @@ from benchmarks.tool_calls import CONNECTIONS, echo_server, refuse_failures
 
 VERSION = "2025-11-25"
 ECHO = "the SDK's echo in a session, no login"
-LIST_STUDIES = "list_studies in a session: login, policy, query, audit"
+LIST_STUDIES = "list_studies in a session, all of that included"
 GOALS = {LIST_STUDIES: 0.5}
 
 

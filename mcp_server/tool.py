@@ -2,11 +2,12 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, Generic, Protocol, TypeVar
 
 import mcp_types as types
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
 
 from mcp_server import errors
 from mcp_server.auth.caller import Caller
@@ -102,11 +103,17 @@ class Tool(Generic[ArgumentsT]):
             name=self.name,
             title=self.title,
             description=self.description,
-            input_schema=self.arguments.model_json_schema(schema_generator=_Schema),
-            output_schema=self.output.model_json_schema(schema_generator=_Schema, mode="serialization"),
+            input_schema=_schema(self.arguments, "validation"),
+            output_schema=_schema(self.output, "serialization"),
             annotations=types.ToolAnnotations(read_only_hint=True, open_world_hint=False),
             _meta=None if self.app is None else {"ui": {"resourceUri": self.app}},
         )
+
+
+@cache
+def _schema(model: type[BaseModel], mode: JsonSchemaMode) -> dict[str, Any]:
+    """Made once: it takes longer than everything else that a server is made of."""
+    return model.model_json_schema(schema_generator=_Schema, mode=mode)
 
 
 class _Schema(GenerateJsonSchema):
