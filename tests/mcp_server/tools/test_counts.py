@@ -261,3 +261,16 @@ def test_what_is_wrong_with_an_argument_is_said(person, clinic, patient):
     for arguments, sentence in FAULTS:
         for tool, whose in ((OF_PATIENT, {"patient_id": patient.pk}), (OF_STUDY, {"study_id": clinic.study.pk})):
             assert sentence.format(whose=next(iter(whose))) in person.refusal(tool, **whose, **arguments)
+
+
+@pytest.mark.parametrize("tool", [OF_STUDY, "get_glucose_metrics"])
+def test_a_patients_token_for_one_study_tells_nothing_of_another_that_they_share_the_same_data_with(
+    as_user, clinic, patient, tool
+):
+    other = StudyFactory(organization=clinic.organization)
+    EnrolmentFactory(study=other, patient=patient)
+    ConsentFactory(study=other, patient=patient, code=clinic.glucose)
+    hourly(clinic, patient, 2)
+    narrowed = as_user(patient.user, narrow(patient.user, studies=[clinic.study.pk]))
+    assert narrowed.answer(tool, study_id=clinic.study.pk)["total"] >= 1
+    assert f"No study {other.pk} that you can see." in narrowed.refusal(tool, study_id=other.pk)
