@@ -178,3 +178,24 @@ async def test_spaces_around_a_value_are_not_part_of_it(app: App) -> None:
         opened[1].write(POST + b"Mcp-Method: \t tools/call \t \r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
         assert b"answered" in await all_of(opened)
     assert app.headers[b"mcp-method"] == b"tools/call"
+
+
+async def test_the_end_of_an_answer_does_not_wait_for_the_client_to_acknowledge_its_head(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once: list[bool] = []
+    made = Connection.connection_made
+
+    def noted(self: Connection, transport: asyncio.Transport) -> None:
+        made(self, transport)
+        accepted = transport.get_extra_info("socket")
+        at_once.append(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0)
+
+    monkeypatch.setattr(Connection, "connection_made", noted)
+    async with served(app, 5) as connect:
+        _, writer = await connect()
+        writer.write(POST + b"Content-Length: 0\r\nConnection: close\r\n\r\n")
+        while not at_once:
+            await asyncio.sleep(0)
+        writer.close()
+    assert at_once == [True]
