@@ -5,17 +5,14 @@ Login, policy, query and audit are in ours and not in the echo; the same server 
 
 import json
 from contextlib import closing
-from functools import partial
 from http import HTTPStatus
 from http.client import HTTPConnection
-from statistics import median
 from typing import Any
 
 from benchmarks.exchange import Measured, free_ports
-from benchmarks.load import Generator, Load, Request, request
-from benchmarks.report import Row, duration, number, show
-from benchmarks.rounds import Effort, in_turns, typical_ratio
-from benchmarks.tool_calls import CONNECTIONS, echo_server, refuse_failures
+from benchmarks.load import Generator, Request, request
+from benchmarks.rounds import Effort
+from benchmarks.tool_calls import CONNECTIONS, compare, echo_server, refuse_failures
 
 VERSION = "2025-11-25"
 ECHO = "the SDK's echo in a session, no login"
@@ -33,31 +30,7 @@ def measure(measured: Measured, generator: Generator, effort: Effort) -> None:
             ),
         }
         refuse_failures(generator, *(each for [each, *_] in requests.values()))
-        ways = {
-            way: partial(generator.run, each, connections=CONNECTIONS, seconds=effort.seconds)
-            for way, each in requests.items()
-        }
-        in_turns(ways, 1)  # to warm up
-        found = in_turns(ways, effort.rounds)
-    _show(found)
-
-
-def _show(found: dict[str, list[Load]]) -> None:
-    rates = {way: [load.calls_per_second for load in loads] for way, loads in found.items()}
-    rows = [
-        Row(
-            way,
-            (
-                number(median(rates[way])),
-                duration(median(load.p50 for load in loads)),
-                duration(median(load.p99 for load in loads)),
-            ),
-            typical_ratio(rates[way], rates[ECHO]),
-            GOALS.get(way),
-        )
-        for way, loads in found.items()
-    ]
-    show(f"A tool call in a session, {CONNECTIONS} connections", ["calls/s", "p50", "p99"], "of the echo", rows)
+        compare("A tool call in a session", requests, ECHO, GOALS, generator, effort)
 
 
 def _in_sessions(port: int, name: str, arguments: dict[str, Any], **headers: str) -> list[Request]:

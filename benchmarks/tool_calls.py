@@ -9,13 +9,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from statistics import median
 
 from benchmarks.exchange import Measured, free_ports
-from benchmarks.load import Generator, Load, Request
+from benchmarks.load import Generator, Request
 from benchmarks.mcp_request import tool_call
 from benchmarks.report import Row, duration, number, show
 from benchmarks.rounds import Effort, in_turns, typical_ratio
@@ -38,16 +38,24 @@ def measure(measured: Measured, generator: Generator, effort: Effort) -> None:
             LIST_STUDIES: measured.tool_call("list_studies"),
         }
         refuse_failures(generator, requests[ECHO], requests[LIST_STUDIES])
-        ways = {
-            way: partial(generator.run, request, connections=CONNECTIONS, seconds=effort.seconds)
-            for way, request in requests.items()
-        }
-        in_turns(ways, 1)  # to warm up
-        found = in_turns(ways, effort.rounds)
-    _show(found)
+        compare("A tool call", requests, ECHO, GOALS, generator, effort)
 
 
-def _show(found: dict[str, list[Load]]) -> None:
+def compare(
+    title: str,
+    requests: Mapping[str, Request | Sequence[Request]],
+    echo: str,
+    goals: Mapping[str, float],
+    generator: Generator,
+    effort: Effort,
+) -> None:
+    """Ask in turns, and show the calls per second of each beside those of the `echo` among them."""
+    ways = {
+        way: partial(generator.run, asked, connections=CONNECTIONS, seconds=effort.seconds)
+        for way, asked in requests.items()
+    }
+    in_turns(ways, 1)  # to warm up
+    found = in_turns(ways, effort.rounds)
     rates = {way: [load.calls_per_second for load in loads] for way, loads in found.items()}
     rows = [
         Row(
@@ -57,12 +65,12 @@ def _show(found: dict[str, list[Load]]) -> None:
                 duration(median(load.p50 for load in loads)),
                 duration(median(load.p99 for load in loads)),
             ),
-            typical_ratio(rates[way], rates[ECHO]),
-            GOALS.get(way),
+            typical_ratio(rates[way], rates[echo]),
+            goals.get(way),
         )
         for way, loads in found.items()
     ]
-    show(f"A tool call, {CONNECTIONS} connections", ["calls/s", "p50", "p99"], "of the echo", rows)
+    show(f"{title}, {CONNECTIONS} connections", ["calls/s", "p50", "p99"], "of the echo", rows)
 
 
 def refuse_failures(generator: Generator, *requests: Request) -> None:
