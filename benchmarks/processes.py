@@ -13,8 +13,8 @@ from tempfile import TemporaryDirectory
 import psutil
 
 from benchmarks.exchange import Measured, free_ports
-from benchmarks.load import Generator, Load
-from benchmarks.mcp_request import list_request
+from benchmarks.load import Generator, Load, Request
+from benchmarks.mcp_request import list_request, tool_call
 from benchmarks.report import Row, duration, number, show
 from benchmarks.rounds import Effort, in_turns, typical_ratio
 from benchmarks.stateful import open_session
@@ -107,25 +107,32 @@ def _resident(process: subprocess.Popen[bytes]) -> int:
 
 
 def _workers(measured: Measured, generator: Generator, effort: Effort) -> None:
+    """A call's PostgreSQL has the same two cores, and there is no second one of it: its gain has no goal."""
     stateless = {"MCP_SESSIONS": "false"}
+    bearer = {"authorization": f"Bearer {measured.access_token}"}
     with _http_server(measured, 1, stateless) as (one, _), _http_server(measured, 2, stateless) as (two, _):
-        ways: dict[str, Callable[[], Load]] = {
-            what: partial(
-                generator.run,
-                list_request(port, "tools/list", authorization=f"Bearer {measured.access_token}"),
-                connections=CONNECTIONS,
-                seconds=effort.seconds,
-            )
-            for what, port in ((ONE_WORKER, one), (TWO_WORKERS, two))
-        }
-        in_turns(ways, 1)  # to warm up
-        found = in_turns(ways, effort.rounds)
+        ports = {ONE_WORKER: one, TWO_WORKERS: two}
+        discovered = {what: list_request(port, "server/discover", **bearer) for what, port in ports.items()}
+        called = {what: tool_call(port, "list_studies", {}, **bearer) for what, port in ports.items()}
+        _compare_workers("asked for server/discover", discovered, GOALS, generator, effort)
+        _compare_workers("asked for list_studies", called, {}, generator, effort)
+
+
+def _compare_workers(
+    title: str, requests: dict[str, Request], goals: dict[str, float], generator: Generator, effort: Effort
+) -> None:
+    ways: dict[str, Callable[[], Load]] = {
+        what: partial(generator.run, asked, connections=CONNECTIONS, seconds=effort.seconds)
+        for what, asked in requests.items()
+    }
+    in_turns(ways, 1)  # to warm up
+    found = in_turns(ways, effort.rounds)
     rates = {what: [load.calls_per_second for load in loads] for what, loads in found.items()}
     rows = [
-        Row(what, (number(median(rates[what])),), typical_ratio(rates[what], rates[ONE_WORKER]), GOALS.get(what))
+        Row(what, (number(median(rates[what])),), typical_ratio(rates[what], rates[ONE_WORKER]), goals.get(what))
         for what in ways
     ]
-    show("Workers of the MCP server, asked for the list of tools", ["calls/s"], "of one", rows)
+    show(f"Workers of the MCP server, {title}", ["calls/s"], "of one", rows)
 
 
 @contextmanager

@@ -15,12 +15,14 @@ import uvicorn
 
 from mcp_server import logs
 from mcp_server.settings import HttpService, load
+from mcp_server.transports import accepting
 from mcp_server.transports.connection import Connection
 from mcp_server.transports.exposition import exposed
 
 _SECONDS_TO_FINISH = 10
 _KEEP_ALIVE_SECONDS = 75
 """Longer than proxies keep a connection that nobody uses: who closes it first answers for the request that is lost."""
+_LOOP = f"{accepting.__name__}:{accepting.Accepting.__name__}"
 _PROXIES = "FORWARDED_ALLOW_IPS"
 """uvicorn's: the proxies whose X-Forwarded-For is believed. Without it that would be whoever asks from this machine."""
 
@@ -36,6 +38,7 @@ def serve(settings: HttpService) -> None:
             host=settings.host,
             port=settings.port,
             http=partial(Connection, seconds=settings.request_timeout),  # type: ignore[arg-type]  # made as a class is
+            loop=_LOOP,
             ws="none",
             limit_concurrency=settings.connections,
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,

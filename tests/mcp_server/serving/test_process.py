@@ -3,11 +3,13 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from statistics import median
 
 import httpx2
 import psutil
@@ -19,6 +21,7 @@ from tests.mcp_server.conftest import KeyServer, serving
 from tests.ports import free_ports
 
 SECONDS = 30
+CONNECTIONS = 256
 
 
 class Running:
@@ -37,6 +40,14 @@ class Running:
         """A request with a token, on a connection of its own."""
         headers = {"Authorization": f"Bearer {tokens.access_token()}"}
         return httpx2.post(f"{self.url}/mcp", json={}, headers=headers).status_code
+
+    def connections(self) -> list[int]:
+        """How many clients each worker is connected to."""
+        port = httpx2.URL(self.url).port
+        return [
+            sum(each.laddr.port == port and each.status == psutil.CONN_ESTABLISHED for each in worker.net_connections())
+            for worker in self.workers()
+        ]
 
     def metric(self, name: str) -> float:
         found = re.search(rf"^{name} (\S+)$", httpx2.get(self.metrics_url).text, re.MULTILINE)
@@ -80,6 +91,23 @@ def running(issuer: KeyServer, **variables: str) -> Iterator[Running]:
         process.wait(SECONDS)
 
 
+def shares(service: Running) -> list[int]:
+    """How many of the connections that wait when the workers wake up each of them takes."""
+    workers = service.workers()
+    address = httpx2.URL(service.url)
+    with ExitStack() as stack:
+        for worker in workers:
+            worker.suspend()
+        try:
+            for _ in range(CONNECTIONS):
+                stack.enter_context(socket.create_connection((address.host, address.port)))
+        finally:
+            for worker in workers:
+                worker.resume()
+        assert eventually(lambda: sum(service.connections()) == CONNECTIONS)
+        return service.connections()
+
+
 @pytest.fixture(scope="module")
 def service() -> Iterator[Running]:
     """Two workers."""
@@ -96,6 +124,12 @@ def test_a_worker_that_is_killed_is_replaced_while_the_other_answers(service: Ru
     )
     assert other.is_running()
     assert eventually(lambda: service.ask() == 400)
+
+
+def test_connections_that_are_opened_at_once_are_shared_by_the_workers(service: Running) -> None:
+    """A proxy keeps its connections: had one worker got them all, the other would never have anything to do."""
+    assert eventually(lambda: min(shares(service)) > 0)  # both have started
+    assert median(min(shares(service)) for _ in range(5)) >= CONNECTIONS // 5
 
 
 def test_the_metrics_are_those_of_all_workers_together(service: Running) -> None:
