@@ -28,4 +28,5 @@ readable AS MATERIALIZED (
 ), kinds AS MATERIALIZED (
     SELECT * FROM readable AS code
     WHERE :data_type::text IS NULL OR /* include names_kind */
+    ORDER BY patient_id, code_id -- as the observations' indexes: neighbours lie on the same pages
 )
