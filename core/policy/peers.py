@@ -29,6 +29,14 @@ def roles_for_peers(principal: Principal) -> list[str]:
     return roles_granting(Permission.ORGANIZATION_READ)
 
 
+def opens_peers(*, issuer: str, own_issuer: str, is_id_token: bool) -> bool:
+    """Whether any peer is shown to who brings a token of `issuer`.
+
+    None for a token for which our own authorization server gives none of a peer: somebody else's, or an ID token.
+    """
+    return issuer == own_issuer and not is_id_token
+
+
 def check_endpoint(url: str) -> None:
     """Raises InvalidInput for an address that no token may be sent to."""
     try:

@@ -12,6 +12,7 @@ from mcp.shared.subscriptions import ToolsListChanged
 from mcp_types import CallToolRequestParams, CallToolResult, ListToolsResult, PaginatedRequestParams
 
 from core.policy.errors import DomainError, NotAuthenticated, PermissionDenied, Unavailable
+from core.policy.peers import opens_peers
 from mcp_server import errors
 from mcp_server.auth.bearer import find_caller, find_token, refuse
 from mcp_server.auth.caller import Caller
@@ -166,8 +167,7 @@ class Peers:
         return result, "failed" if result.is_error else "success"
 
     def may_be_seen_by(self, caller: Caller) -> bool:
-        """Not with a token that its authorization server gives none for: somebody else's, or an ID token."""
-        return caller.issuer == self._issuer and not caller.is_id_token
+        return opens_peers(issuer=caller.issuer, own_issuer=self._issuer, is_id_token=caller.is_id_token)
 
     def answers(self, caller: Caller, peer_id: int) -> bool | None:
         """As `Link.answers`."""

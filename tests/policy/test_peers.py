@@ -1,9 +1,11 @@
 """Which callers reach peers at all, and which addresses peers may have."""
 
+from typing import Any
+
 import pytest
 
 from core.policy.errors import InvalidInput
-from core.policy.peers import check_endpoint, reachable, roles_for_peers
+from core.policy.peers import check_endpoint, opens_peers, reachable, roles_for_peers
 from core.policy.permissions import Permission
 from core.policy.principal import Principal, UserType
 
@@ -21,6 +23,22 @@ def test_whoever_reads_an_organization_may_see_its_peers() -> None:
 )
 def test_a_token_that_can_do_less_than_its_person_reaches_none(limits: dict[str, object]) -> None:
     assert roles_for_peers(principal(**limits)) == []
+
+
+def test_an_access_token_of_our_own_opens_peers() -> None:
+    assert opens_peers(issuer="https://jhe.example.org", own_issuer="https://jhe.example.org", is_id_token=False)
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        {"issuer": "https://hospital.example.org", "is_id_token": False},
+        {"issuer": "https://jhe.example.org", "is_id_token": True},
+    ],
+    ids=["of another issuer", "an ID token"],
+)
+def test_a_token_that_is_not_exchanged_for_a_peers_opens_none(token: dict[str, Any]) -> None:
+    assert not opens_peers(own_issuer="https://jhe.example.org", **token)
 
 
 @pytest.mark.parametrize(
