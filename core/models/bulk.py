@@ -9,6 +9,7 @@ from django.db import models
 from django.utils import timezone
 
 from core.models.narrowing import Narrowing
+from core.policy.own import sees_every_own_job
 from core.policy.principal import Principal
 
 KEPT_FOR = timedelta(days=1)
@@ -21,13 +22,15 @@ def _in_a_day() -> datetime:
 
 class BulkJobQuerySet(models.QuerySet["BulkJob"]):
     def visible_to(self, principal: Principal) -> Self:
-        """Only who asked for a job knows of it, while it is kept; a narrowed client only of what it asked for so."""
+        """Only who asked for a job knows of it, while it is kept."""
         theirs = self.kept_for(principal.user_id)
-        if principal.narrowing_id is None:
-            return theirs
-        asking = Narrowing.objects.get(pk=principal.narrowing_id)
-        narrowed = Narrowing.objects.filter(job__in=theirs.filter(client_id=principal.client_id))
-        return theirs.filter(narrowing__in=[each.pk for each in narrowed if each.leaves_what(asking)])
+        return theirs if sees_every_own_job(principal) else theirs._asked_for_as(principal)
+
+    def _asked_for_as(self, principal: Principal) -> Self:
+        """By this client, with a narrowing that left the same."""
+        asking = Narrowing.objects.get(pk=principal.caller_id)
+        narrowed = Narrowing.objects.filter(job__in=self.filter(client_id=principal.client_id))
+        return self.filter(narrowing__in=[each.pk for each in narrowed if each.leaves_what(asking)])
 
     def kept_for(self, user_id: int) -> Self:
         return self.filter(user_id=user_id, expires__gt=timezone.now())

@@ -7,15 +7,13 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 
+from core.policy.own import sees_own_client_consents
 from core.policy.principal import Principal
 
 
 class ClientConsentQuerySet(models.QuerySet["ClientConsent"]):
     def visible_to(self, principal: Principal) -> Self:
-        """One's own. A token that can do less than its person has none: other apps are none of its affairs."""
-        if principal.narrowing_id is not None or principal.permissions is not None:
-            return self.none()
-        return self.filter(user_id=principal.user_id)
+        return self.filter(user_id=principal.user_id) if sees_own_client_consents(principal) else self.none()
 
 
 class ClientConsent(models.Model):

@@ -34,7 +34,7 @@ def _only_for(studies: list[int]) -> str:
 
 def check_is_not_narrowed(principal: Principal) -> None:
     """Refuse a token that can do less than its person, where something is made that can do more than the token."""
-    if principal.narrowing_id is not None or principal.permissions is not None:
+    if not principal.acts_in_full:
         raise PermissionDenied("The token is narrowed, and this is for its person alone: log in without narrowing.")
 
 

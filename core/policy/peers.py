@@ -24,9 +24,7 @@ def roles_for_peers(principal: Principal) -> list[str]:
 
     None for a token that can do less than its person: what it leaves out here, nobody would leave out there.
     """
-    if principal.narrowing_id is not None or principal.permissions is not None or principal.studies is not None:
-        return []
-    return roles_granting(Permission.ORGANIZATION_READ)
+    return roles_granting(Permission.ORGANIZATION_READ) if principal.acts_in_full else []
 
 
 def opens_peers(*, issuer: str, own_issuer: str, is_id_token: bool) -> bool:

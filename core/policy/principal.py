@@ -49,3 +49,8 @@ class Principal:
     def caller_id(self) -> int:
         """For whom the access views answer: what the token is narrowed to, else the person."""
         return self.user_id if self.narrowing_id is None else self.narrowing_id
+
+    @property
+    def acts_in_full(self) -> bool:
+        """Whether the token can do all that its person can."""
+        return self.narrowing_id is None and self.permissions is None and self.studies is None
