@@ -51,6 +51,18 @@ class Caller:
         limits = self.principal.limits
         return None if limits is None or limits.truncated else sorted(limits.studies)
 
+    def parameters(self) -> dict[str, Any]:
+        """Who asks, for `mcp_server/queries/frame.sql` and the questions in it."""
+        return {
+            "user_id": self.principal.caller_id,
+            "token_caller_id": self.token_caller_id,
+            "endpoint_study_id": self.study_id,
+            "person_id": self.principal.user_id,
+            "client_id": self.principal.client_id,
+            "token_key": self.principal.token_key,
+            "source": self.source,
+        }
+
 
 FindCaller = Callable[[ServerRequestContext[Any]], Awaitable[Caller]]
 """A door's way to say who is asking. Raises NotAuthenticated."""

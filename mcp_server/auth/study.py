@@ -57,33 +57,26 @@ class StudyDoor:
         )
 
     async def _look_up(self, caller: Caller, study_id: int) -> int:
-        principal = caller.principal
         values = {
-            "token_key": principal.token_key,
-            "user_id": principal.caller_id,
-            "token_caller_id": principal.caller_id,
-            "person_id": principal.user_id,
+            **caller.parameters(),
             "study_id": study_id,
-            "may_study_read": roles_for(principal, Permission.STUDY_READ),
+            "may_study_read": roles_for(caller.principal, Permission.STUDY_READ),
         }
         row = await self._database.row(unframed("study_caller", for_narrowed=True), values)
         if not row["stands"]:
             raise NotAuthenticated(ENDED)
         if row["caller_id"] is None:
-            await self._record_refused(caller, values)
+            await self._record_refused(values)
             raise NotVisible(_NO_SUCH_STUDY)
         narrowing_id: int = row["caller_id"]
         return narrowing_id
 
-    async def _record_refused(self, caller: Caller, values: dict[str, object]) -> None:
+    async def _record_refused(self, values: dict[str, object]) -> None:
         told = {
-            "client_id": caller.principal.client_id,
-            "source": caller.source,
             "scopes": [SCOPE],
             "action": "study_endpoint",
             "outcome_without_body": "refused",
             "patient_id": None,
-            "endpoint_study_id": None,
             "detail": "{}",
         }
         await self._database.row(question("refusal", for_narrowed=True), {**values, **told})

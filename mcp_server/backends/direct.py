@@ -140,10 +140,5 @@ class Direct:
         return results.answered(await Call(self._database, caller, tool, client).answer({**given, **chosen}))
 
     async def stands(self, caller: Caller) -> bool:
-        principal = caller.principal
-        values = {
-            "token_key": principal.token_key,
-            "token_caller_id": caller.token_caller_id,
-            "person_id": principal.user_id,
-        }
-        return bool((await self._database.row(unframed("stands", for_narrowed=True), values))["stands"])
+        found = await self._database.row(unframed("stands", for_narrowed=True), caller.parameters())
+        return bool(found["stands"])

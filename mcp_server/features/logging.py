@@ -12,7 +12,6 @@ from mcp.server.context import ServerRequestContext
 from mcp_types import (
     CallToolResult,
     EmptyResult,
-    InputRequiredResult,
     LoggingLevel,
     LoggingMessageNotification,
     LoggingMessageNotificationParams,
@@ -60,12 +59,12 @@ class Logging:
         context: ServerRequestContext[Any],
         tool: str,
         began: float,
-        result: CallToolResult | InputRequiredResult,
+        result: CallToolResult,
     ) -> None:
         """`info`: seconds and counts of a call that `began` then (`time.monotonic`); `warning` where more is left."""
         if not self.wants(context, "warning"):  # and so nothing less severe
             return
-        body = (result.structured_content if isinstance(result, CallToolResult) else None) or {}
+        body = result.structured_content or {}
         counts = {name: body[name] for name in _COUNTS if isinstance(body.get(name), int)}
         await self.tell(context, "info", {"seconds": round(time.monotonic() - began, 3), **counts}, tool)
         if body.get("truncated"):

@@ -34,15 +34,8 @@ class Directory:
 
         What was asked stays unsaid: nothing here knows which of a peer's arguments name people.
         """
-        principal = caller.principal
         values = {
-            "user_id": principal.caller_id,
-            "token_caller_id": caller.token_caller_id,
-            "endpoint_study_id": caller.study_id,
-            "person_id": principal.user_id,
-            "client_id": principal.client_id,
-            "token_key": principal.token_key,
-            "source": caller.source,
+            **caller.parameters(),
             "scopes": [SCOPE],
             "action": action,
             "outcome_without_body": outcome,
@@ -50,6 +43,7 @@ class Directory:
             "study_id": None,
             "patient_id": None,
         }
-        row = await self._database.row(question("refusal", for_narrowed=principal.narrowing_id is not None), values)
+        refusal = question("refusal", for_narrowed=caller.principal.narrowing_id is not None)
+        row = await self._database.row(refusal, values)
         if not row["stands"]:
             raise NotAuthenticated(ENDED)

@@ -19,9 +19,9 @@ from mcp_server.rates import Rates, shared_counts
 from mcp_server.refusals import refusal
 from mcp_server.settings import HttpService
 from mcp_server.transports.messages import headers_of
+from mcp_server.transports.modern import LISTEN
 from mcp_server.transports.streamable_http import is_modern
 
-_LISTEN = b"subscriptions/listen"
 _RETRY_SECONDS = 1
 
 
@@ -36,7 +36,7 @@ def is_get(scope: Scope) -> bool:
 def is_stream(scope: Scope) -> bool:
     """By headers that are held against the body later on, which older revisions do not do (MCP 2026-07-28)."""
     headers = headers_of(scope)
-    return is_get(scope) or (headers.get(b"mcp-method") == _LISTEN and is_modern(headers))
+    return is_get(scope) or (headers.get(b"mcp-method") == LISTEN and is_modern(headers))
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from mcp_server.transports.exchange import Kernel
 from mcp_server.transports.messages import accepts
 from mcp_server.transports.quick_calls import QuickCalls
 
-_LISTEN = b"subscriptions/listen"
+LISTEN = b"subscriptions/listen"
 _STREAMS_ONLY = (b'"progressToken"', b'"io.modelcontextprotocol/logLevel"')
 """Who asks for these wants to hear something before the answer."""
 _QUICK_SECONDS = 0.25
@@ -86,7 +86,7 @@ class Modern:
 
 def _wants_stream(headers: dict[bytes, bytes], body: bytes) -> bool:
     """By a look that costs next to nothing; where it is wrong, the SDK answers with JSON."""
-    if headers.get(b"mcp-method") == _LISTEN:
+    if headers.get(b"mcp-method") == LISTEN:
         return True
     return any(wish in body for wish in _STREAMS_ONLY) and accepts(headers.get(b"accept", b""))[1]
 
