@@ -13,7 +13,7 @@ from core.models import Peer, PeerLogin, PeerOrganization
 
 class PeerForm(ExchangeForm):
     new_secret = forms.CharField(
-        label="Client secret",
+        label="OAuth client secret",
         required=False,
         strip=True,
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),

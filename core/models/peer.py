@@ -47,17 +47,23 @@ class Peer(models.Model):
         validators=[RegexValidator(r"^[a-z][a-z0-9]*\Z", "Small letters and digits, a letter first.")],
         help_text="Its tools are called <prefix>__<tool>.",
     )
-    url = models.CharField(max_length=500, unique=True, help_text="Its MCP endpoint.")
+    url = models.CharField("URL", max_length=500, unique=True, help_text="Its MCP endpoint.")
     issuer = models.CharField(
+        "OAuth issuer",
         max_length=500,
         help_text="Its authorization server, as its metadata spell it. Tokens are asked for there and nowhere else.",
     )
     method = models.CharField(max_length=8, choices=Method, default=Method.EXCHANGE)
     client_id = models.CharField(
-        max_length=255, blank=True, help_text="Of this exchange there. Empty, for logins: it registers itself there."
+        "OAuth client id",
+        max_length=255,
+        blank=True,
+        help_text="Of this exchange there. Empty, for logins: it registers itself there.",
     )
-    client_secret = models.TextField(blank=True, editable=False, help_text="Encrypted (Fernet).")
-    scope = models.CharField(max_length=255, default="mcp", help_text="What is asked for: words separated by spaces.")
+    client_secret = models.TextField("OAuth client secret", blank=True, editable=False, help_text="Encrypted (Fernet).")
+    scope = models.CharField(
+        "OAuth scope", max_length=255, default="mcp", help_text="What is asked for: words separated by spaces."
+    )
     enabled = models.BooleanField(default=True)
     changed = models.DateTimeField(auto_now=True)
     organizations = models.ManyToManyField("core.Organization", through="PeerOrganization", related_name="+")

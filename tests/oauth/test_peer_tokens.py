@@ -278,6 +278,9 @@ def test_an_administrator_registers_a_peer_and_is_told_what_is_wrong(
         "organization_links-INITIAL_FORMS": 0,
         "organization_links-0-organization": lab.pk,
     }
+    empty = admin_client.get("/admin/core/peer/add/").content.decode()
+    for label in ("URL", "OAuth issuer", "OAuth client id", "OAuth client secret", "OAuth scope"):
+        assert f">{label}:</label>" in empty
     for wrong in (
         {"url": "http://south.example.org/mcp"},
         {"url": "https://user@south.example.org/mcp"},
