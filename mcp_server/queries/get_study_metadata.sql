@@ -1,15 +1,6 @@
 -- One study: what it asks for, who sends to it, and what of it reaches the caller.
 -- Patients, answers and observations count only where the caller may see them, so a participant counts alone.
-WITH study AS (
-    SELECT study.*
-    FROM core_study AS study
-    WHERE study.id = :study_id
-    AND EXISTS (
-        SELECT FROM access_study AS access
-        WHERE access.study_id = study.id AND access.user_id = :user_id AND access.role = ANY(:may_study_read)
-    )
-    AND (:token_studies::bigint[] IS NULL OR study.id = ANY(:token_studies))
-), enrolled AS (
+WITH /* include study */, enrolled AS (
     SELECT DISTINCT access.patient_id
     FROM access_enrolment AS access
     WHERE access.study_id = :study_id AND access.user_id = :user_id AND access.role = ANY(:may_patient_read)
@@ -29,12 +20,7 @@ WITH study AS (
     SELECT consent.patient_id, consent.code_id
     FROM core_studypatientscopeconsent AS consent
     WHERE consent.study_id = :study_id AND consent.consented
-    AND EXISTS ( -- through this study, or a participant's own
-        SELECT FROM access_observation AS access
-        WHERE access.patient_id = consent.patient_id AND access.code_id = consent.code_id
-        AND (access.study_id = :study_id OR access.study_id IS NULL)
-        AND access.user_id = :user_id AND access.role = ANY(:may_observation_read)
-    )
+    AND /* include shared_with_study */
 ), readings AS (
     SELECT sum(kind.n)::bigint AS n, min(kind.first) AS first, max(kind.last) AS last
     FROM readable CROSS JOIN LATERAL (

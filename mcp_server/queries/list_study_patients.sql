@@ -1,14 +1,5 @@
 -- The patients of one study, by id: what they answered to each scope, and when they last sent what they consented to.
-WITH study AS (
-    SELECT study.id, study.name
-    FROM core_study AS study
-    WHERE study.id = :study_id
-    AND EXISTS (
-        SELECT FROM access_study AS access
-        WHERE access.study_id = study.id AND access.user_id = :user_id AND access.role = ANY(:may_study_read)
-    )
-    AND (:token_studies::bigint[] IS NULL OR study.id = ANY(:token_studies))
-), enrolled AS (
+WITH /* include study */, enrolled AS (
     SELECT DISTINCT access.patient_id
     FROM access_enrolment AS access
     WHERE access.study_id = :study_id AND access.user_id = :user_id
@@ -24,12 +15,7 @@ WITH study AS (
     FROM core_studypatientscopeconsent AS consent
     WHERE consent.study_id = :study_id AND consent.consented
     AND consent.patient_id = ANY(ARRAY(SELECT id FROM listed))
-    AND EXISTS ( -- through this study, or a participant's own
-        SELECT FROM access_observation AS access
-        WHERE access.patient_id = consent.patient_id AND access.code_id = consent.code_id
-        AND (access.study_id = :study_id OR access.study_id IS NULL)
-        AND access.user_id = :user_id AND access.role = ANY(:may_observation_read)
-    )
+    AND /* include shared_with_study */
 ), last_readings AS (
     SELECT DISTINCT ON (readable.patient_id) readable.patient_id, newest.effective_start, newest.utc_offset_minutes
     FROM readable CROSS JOIN LATERAL (

@@ -13,12 +13,7 @@ readable AS MATERIALIZED (
         FROM core_studypatientscopeconsent AS consent
         WHERE consent.study_id = :study_id::bigint AND consent.consented
         AND (:token_studies IS NULL OR consent.study_id = ANY(:token_studies))
-        AND EXISTS ( -- through this study, or a participant's own
-            SELECT FROM access_observation AS access
-            WHERE access.patient_id = consent.patient_id AND access.code_id = consent.code_id
-            AND (access.study_id = :study_id OR access.study_id IS NULL)
-            AND access.user_id = :user_id AND access.role = ANY(:may_observation_read)
-        )
+        AND /* include shared_with_study */
         AND EXISTS ( -- which the caller has to reach: one's own data is shared with other studies, too
             SELECT FROM access_study AS access
             WHERE access.study_id = :study_id AND access.user_id = :user_id
