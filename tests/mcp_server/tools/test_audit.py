@@ -16,7 +16,7 @@ def clinic(transactional_db):
 @pytest.fixture
 def people(clinic):
     """One who consented, and one who is enrolled without an answer."""
-    willing, silent = clinic.patient(), clinic.patient(consents=False)
+    willing, silent = clinic.patient(), clinic.patient(consents=False, name_family="Ottokar")
     EnrolmentFactory(study=clinic.study, patient=silent)
     record(willing, clinic.glucose, glucose(100, "2026-11-01T12:00:00Z"))
     return willing, silent
