@@ -22,8 +22,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from core.policy.errors import NotAuthenticated, Unavailable
-from mcp_server.auth.bearer import known_caller, refuse_instead
+from mcp_server.auth.bearer import known_caller
 from mcp_server.sessions import STANDALONE, Sessions
 from mcp_server.sessions.memory import Memory
 from mcp_server.sessions.session import Session, attach
@@ -31,7 +30,7 @@ from mcp_server.sessions.store import Event, Limits, Stream
 from mcp_server.sessions.streams import Reader, Stands, Streams, admit
 from mcp_server.transports.event_stream import send_events
 from mcp_server.transports.exchange import Exchange, Kernel, connected, heard
-from mcp_server.transports.messages import Refused, accepts, no_such_session, not_allowed, parsed, unavailable
+from mcp_server.transports.messages import Refused, accepts, no_such_session, not_allowed, parsed, refusing
 from mcp_server.transports.reply import Reply
 
 _SESSION_ID = b"mcp-session-id"
@@ -60,18 +59,12 @@ class Handshake:
 
     async def __call__(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)
-        try:
+        async with refusing(scope, receive, send):
             refusal = await self._security.validate_request(request, is_post=scope["method"] == "POST")
             if refusal is not None:
                 await refusal(scope, receive, send)
             else:
                 await self._by_method(request, headers, send)
-        except Refused as refused:
-            await refused.response(scope, receive, send)
-        except NotAuthenticated as error:
-            await refuse_instead(scope, receive, send, error)
-        except Unavailable as error:
-            await unavailable(str(error)).response(scope, receive, send)
 
     async def _by_method(self, request: Request, headers: Headers, send: Send) -> None:
         method = request.scope["method"]

@@ -1,6 +1,7 @@
 """JSON-RPC messages in HTTP bodies, and the refusals of those that are none."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -17,8 +18,10 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json, to_json
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
-from mcp_server.auth.bearer import RETRY_SECONDS
+from core.policy.errors import NotAuthenticated, Unavailable
+from mcp_server.auth.bearer import RETRY_SECONDS, refuse_instead
 
 _SHORT = 500
 """Bytes, of what is remembered."""
@@ -44,7 +47,20 @@ def not_allowed(*methods: str) -> Refused:
     return Refused(405, f"Only {' and '.join(methods)} here.", Allow=", ".join(methods))
 
 
-def unavailable(sentence: str) -> Refused:
+@asynccontextmanager
+async def refusing(scope: Scope, receive: Receive, send: Send) -> AsyncIterator[None]:
+    """Answers for what is inside where it raises Refused, NotAuthenticated or Unavailable."""
+    try:
+        yield
+    except Refused as refused:
+        await refused.response(scope, receive, send)
+    except NotAuthenticated as error:
+        await refuse_instead(scope, receive, send, error)
+    except Unavailable as error:
+        await _unavailable(str(error)).response(scope, receive, send)
+
+
+def _unavailable(sentence: str) -> Refused:
     return Refused(503, sentence, -32000, **{"Retry-After": str(RETRY_SECONDS)})
 
 

@@ -19,9 +19,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from core.policy.errors import NotAuthenticated, Unavailable
+from core.policy.errors import Unavailable
 from core.policy.sse_endpoints import sse_urls
-from mcp_server.auth.bearer import known_caller, refuse_instead
+from mcp_server.auth.bearer import known_caller
 from mcp_server.auth.step_up import MAX_READ
 from mcp_server.sessions import Sessions
 from mcp_server.sessions.session import Session, attach
@@ -29,7 +29,7 @@ from mcp_server.sessions.streams import Reader, Stands, admit, always
 from mcp_server.settings import HttpService
 from mcp_server.transports.event_stream import send_events
 from mcp_server.transports.exchange import Exchange, Kernel, connected, heard
-from mcp_server.transports.messages import Refused, no_such_session, not_allowed, parsed, unavailable
+from mcp_server.transports.messages import no_such_session, not_allowed, parsed, refusing
 from mcp_server.transports.origins import security
 
 
@@ -49,22 +49,15 @@ class Sse:
     def _answering(self, answer: Any, method: str) -> ASGIApp:
         async def application(scope: Scope, receive: Receive, send: Send) -> None:
             request = Request(scope, receive, send)
-            try:
-                if scope["method"] != method:
-                    raise not_allowed(method)
-                refusal = await self._security.validate_request(request, is_post=method == "POST")
-                if refusal is None:
-                    await answer(request, send)
-                else:
-                    await refusal(scope, receive, send)
-            except Refused as refused:
-                await refused.response(scope, receive, send)
-            except NotAuthenticated as error:
-                await refuse_instead(scope, receive, send, error)
-            except Unavailable as error:
-                await unavailable(str(error)).response(scope, receive, send)
-            except ClientDisconnect:  # amid its body: there is nobody to be told
-                return
+            with suppress(ClientDisconnect):  # amid its body: there is nobody to be told
+                async with refusing(scope, receive, send):
+                    if scope["method"] != method:
+                        raise not_allowed(method)
+                    refusal = await self._security.validate_request(request, is_post=method == "POST")
+                    if refusal is None:
+                        await answer(request, send)
+                    else:
+                        await refusal(scope, receive, send)
 
         return application
 

@@ -18,6 +18,7 @@ from mcp_server.sessions.streams import Stands, always
 from mcp_server.settings import HttpService
 from mcp_server.transports.exchange import Kernel
 from mcp_server.transports.handshake import Handshake
+from mcp_server.transports.messages import headers_of
 from mcp_server.transports.modern import Modern
 from mcp_server.transports.origins import security
 
@@ -59,9 +60,7 @@ class StreamableHttp:
             await self._app(scope, receive, send)
 
     async def _by_revision(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # RFC 9110 §5.5: what surrounds a value is no part of it, and httptools hands it on.
-        lines = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
-        scope, headers = {**scope, "headers": lines}, dict(lines)
+        headers = headers_of(scope)
         serving = self._modern if is_modern(headers) else self._handshake
         await serving(scope, headers, receive, send)
 

@@ -157,21 +157,6 @@ async def test_a_request_by_a_way_that_is_not_open_is_refused(
             assert refused.status_code == status, header
 
 
-async def test_spaces_around_a_header_are_no_part_of_it(
-    settings_without_database: HttpService, http: httpx2.AsyncClient
-) -> None:
-    async with worker(settings_without_database, Memory(LIMITS)) as served:
-        body = json.dumps(call(1, "session"))
-        headers = Client(http, served.url).headers(Host="localhost", **{"Content-Type": "application/json"})
-        lines = [f"{name}:  {value} \t" for name, value in headers.items()]
-        sending = ["POST /mcp HTTP/1.1", "Connection: close", f"Content-Length: {len(body)}", *lines, "", body]
-        host, port = served.url.removeprefix("http://").split(":")
-        reader, writer = await asyncio.open_connection(host, int(port))
-        writer.write("\r\n".join(sending).encode())
-        assert b'"text":"none"' in await reader.read()
-        writer.close()
-
-
 async def test_other_methods_are_told_which_there_are(
     settings_without_database: HttpService, http: httpx2.AsyncClient
 ) -> None:
