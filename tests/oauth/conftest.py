@@ -1,9 +1,14 @@
+from collections.abc import Iterator
+
 import pytest
+from django.core.cache import caches
 from oauth2_provider.models import Application
 
-from core.models import User
+from core.models import Organization, Peer, User
 from tests import personas
-from tests.factories import MembershipFactory, StudyFactory
+from tests.factories import MembershipFactory, OrganizationFactory, StudyFactory
+from tests.mcp_server.peers.conftest import opened
+from tests.mcp_server.peers.other_server import OtherServer, other_server
 
 
 @pytest.fixture
@@ -35,3 +40,36 @@ def web_app(db: None) -> Application:
         authorization_grant_type=Application.GRANT_AUTHORIZATION_CODE,
         redirect_uris="https://notebook.example.org/callback",
     )
+
+
+@pytest.fixture(scope="module")
+def _north() -> Iterator[OtherServer]:
+    with other_server() as other:
+        yield other
+
+
+@pytest.fixture
+def north(_north: OtherServer) -> OtherServer:
+    """Another exchange."""
+    _north.reset()
+    caches["process"].clear()
+    return _north
+
+
+@pytest.fixture
+def lab(db: None) -> Organization:
+    organization: Organization = OrganizationFactory()
+    return organization
+
+
+@pytest.fixture
+def ann(lab: Organization) -> User:
+    """A practitioner of the lab."""
+    user: User = MembershipFactory(organization=lab).practitioner.user
+    return user
+
+
+@pytest.fixture
+def peer(north: OtherServer, lab: Organization) -> Peer:
+    """What the lab may ask north with, where each person logs in themselves."""
+    return opened(north, "north", lab, method=Peer.Method.LOGIN)

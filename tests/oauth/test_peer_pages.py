@@ -1,52 +1,19 @@
 """A person logs in at a peer, sees that they did, and ends it."""
 
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
-from django.core.cache import caches
 from django.http import HttpResponse
 from django.test import Client as Browser
 
 from core.actions.peers import keep_login, tokens_of
 from core.models import AuditEvent, Organization, Peer, PeerLogin, User
-from tests.factories import MembershipFactory, OrganizationFactory, PatientFactory, UserFactory
-from tests.mcp_server.peers.conftest import opened
-from tests.mcp_server.peers.other_server import OtherServer, other_server, refused
+from tests.factories import MembershipFactory, PatientFactory, UserFactory
+from tests.mcp_server.peers.other_server import OtherServer, refused
 
 CALLBACK = "http://localhost:8000/account/peers/answer/"
-
-
-@pytest.fixture(scope="module")
-def _north() -> Iterator[OtherServer]:
-    with other_server() as other:
-        yield other
-
-
-@pytest.fixture
-def north(_north: OtherServer) -> OtherServer:
-    _north.reset()
-    caches["process"].clear()
-    return _north
-
-
-@pytest.fixture
-def lab(db: None) -> Organization:
-    organization: Organization = OrganizationFactory()
-    return organization
-
-
-@pytest.fixture
-def ann(lab: Organization) -> User:
-    user: User = MembershipFactory(organization=lab).practitioner.user
-    return user
-
-
-@pytest.fixture
-def peer(north: OtherServer, lab: Organization) -> Peer:
-    return opened(north, "north", lab, method=Peer.Method.LOGIN)
 
 
 @pytest.fixture

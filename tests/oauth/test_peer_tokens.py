@@ -2,13 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.conf import settings
-from django.core.cache import caches
 from django.core.management import call_command
 from django.http import HttpResponse
 from django.test import Client as Browser
@@ -21,46 +19,14 @@ from core.actions.peers import keep_login, renew_mcp_server_secret, save_peer, t
 from core.models import AuditEvent, Organization, Peer, PeerLogin, User
 from core.policy.peers import ACCESS_TOKEN, MCP_SERVER_CLIENT_ID, TOKEN_EXCHANGE
 from tests.bearer import token_of
-from tests.factories import MembershipFactory, OrganizationFactory, PatientFactory, UserFactory
-from tests.mcp_server.peers.conftest import opened
-from tests.mcp_server.peers.other_server import OtherServer, other_server, refused
+from tests.factories import MembershipFactory, PatientFactory, UserFactory
+from tests.mcp_server.peers.other_server import OtherServer, refused
 from tests.oauth import flow
-
-
-@pytest.fixture(scope="module")
-def _north() -> Iterator[OtherServer]:
-    with other_server() as other:
-        yield other
-
-
-@pytest.fixture
-def north(_north: OtherServer) -> OtherServer:
-    _north.reset()
-    caches["process"].clear()
-    return _north
-
-
-@pytest.fixture
-def lab(db: None) -> Organization:
-    organization: Organization = OrganizationFactory()
-    return organization
-
-
-@pytest.fixture
-def ann(lab: Organization) -> User:
-    user: User = MembershipFactory(organization=lab).practitioner.user
-    return user
 
 
 @pytest.fixture
 def secret(db: None) -> str:
     return renew_mcp_server_secret()
-
-
-@pytest.fixture
-def peer(north: OtherServer, lab: Organization) -> Peer:
-    """Where each person logs in themselves."""
-    return opened(north, "north", lab, method=Peer.Method.LOGIN)
 
 
 def own_token(user: User, **fields: Any) -> str:
