@@ -7,6 +7,7 @@ from pydantic import Field
 
 from mcp_server.arguments import DataType, End, Start, one_spelling
 from mcp_server.results import fits
+from mcp_server.statistics import Statistics
 from mcp_server.times import TIME_ZONE, Window, window
 from mcp_server.tool import Answer, Arguments, Ask, Id, Output, Tool
 
@@ -25,20 +26,6 @@ class SummarizeStudyCohort(Arguments):
         Literal["none", "gender", "age_group", "data_source"],
         Field(description="Compare these groups of patients, too. Ages are those of today."),
     ] = "none"
-
-
-class Statistics(Output):
-    n: int
-    mean: float | None
-    sd: Annotated[float | None, Field(description="Of the sample.")]
-    cv: Annotated[float | None, Field(description="Coefficient of variation, percent.")]
-    min: float | None
-    p05: float | None
-    p25: float | None
-    median: float | None
-    p75: float | None
-    p95: float | None
-    max: float | None
 
 
 class Days(Output):

@@ -9,6 +9,7 @@ from mcp_server.apps import CHART
 from mcp_server.arguments import End, PatientOrStudy, Start
 from mcp_server.glucose import finished
 from mcp_server.results import counted, page, position_of, why_empty
+from mcp_server.statistics import Statistics
 from mcp_server.times import TIME_ZONE, window
 from mcp_server.tool import Answer, Ask, Id, Output, Page, Tool
 
@@ -50,24 +51,14 @@ class Hour(Output):
     p95: float
 
 
-class GlucoseMetrics(Output):
+class GlucoseMetrics(Statistics):
     patient_id: int
     name: str
     first_reading: str | None
     last_reading: str | None
     n: Annotated[int, Field(description="Readings.")]
-    mean: float | None
-    sd: float | None
-    cv: Annotated[float | None, Field(description="Coefficient of variation, percent.")]
     gmi: Annotated[float | None, Field(description="Glucose management indicator, percent.")]
     mage: Annotated[float | None, Field(description="Mean amplitude of glycemic excursions.")]
-    min: float | None
-    p05: float | None
-    p25: float | None
-    median: float | None
-    p75: float | None
-    p95: float | None
-    max: float | None
     time_in_range: TimeInRange | None
     sufficiency: Sufficiency
     hours: Annotated[list[Hour], Field(description="By hour of the day, for one patient; for a study it is empty.")]

@@ -9,6 +9,7 @@ from core.policy.errors import InvalidInput
 from mcp_server.apps import CHART
 from mcp_server.arguments import DataType, End, Start, one_spelling
 from mcp_server.results import shortened, why_empty
+from mcp_server.statistics import Statistics
 from mcp_server.times import TIME_ZONE, window
 from mcp_server.tool import Answer, Arguments, Ask, Id, Output, Tool
 
@@ -32,23 +33,13 @@ class SummarizePatientObservations(Arguments):
     end: End | None = None
 
 
-class Summary(Output):
+class Summary(Statistics):
     data_type: str
     component: Component
     unit: str | None
     n: Annotated[int, Field(description="Observations with this number; where mean is null, without any number.")]
     first: Annotated[str, Field(description="When the first begins.")]
     last: Annotated[str, Field(description="When the last ends, or its time where it does not last.")]
-    mean: float | None
-    sd: float | None
-    cv: Annotated[float | None, Field(description="Coefficient of variation, percent.")]
-    min: float | None
-    p05: float | None
-    p25: float | None
-    median: float | None
-    p75: float | None
-    p95: float | None
-    max: float | None
 
 
 class PatientSummaries(Output):
