@@ -30,7 +30,15 @@ from mcp_server.sessions.store import Event, Limits, Stream
 from mcp_server.sessions.streams import Reader, Stands, Streams, admit
 from mcp_server.transports.event_stream import send_events
 from mcp_server.transports.exchange import Exchange, Kernel, connected, heard
-from mcp_server.transports.messages import Refused, accepts, no_such_session, not_allowed, parsed, refusing
+from mcp_server.transports.messages import (
+    Refused,
+    accepts,
+    no_such_session,
+    not_allowed,
+    parsed,
+    refusing,
+    send_json,
+)
 from mcp_server.transports.reply import Reply
 
 _SESSION_ID = b"mcp-session-id"
@@ -125,7 +133,7 @@ class Handshake:
             caller, version = known_caller(request.scope), connection.protocol_version
             session = await self._sessions.open(caller, protocol_version=version, client=connection.client_params)
             headers.append((_SESSION_ID, session.id.encode()))
-        await _send_json(to_json(answer), send, *headers)
+        await send_json(to_json(answer), send, *headers)
 
     async def _alone(
         self, message: dict[str, Any], request: Request, version: str, send: Send, *, streams: bool
@@ -141,7 +149,7 @@ class Handshake:
         finally:
             await self._unkept.drop(stream)
         if body is not None:
-            await _send_json(body, send)
+            await send_json(body, send)
 
     async def _in_session(
         self, message: dict[str, Any], session: Session, request: Request, send: Send, *, streams: bool
@@ -165,7 +173,7 @@ class Handshake:
             answer = self._kernel.answer(message, exchange, connected(sessions, session), scope)
             body = await reply.around(answer, streams=streams)
         if body is not None:
-            await _send_json(body, send)
+            await send_json(body, send)
 
     def _reader(self, request: Request) -> Callable[[], Reader]:
         return lambda: Reader(known_caller(request.scope), self._stands)
@@ -207,10 +215,3 @@ async def _primed(position: str, events: AsyncGenerator[Event, None]) -> AsyncGe
         yield Event(position, b"", False)
         async for event in events:
             yield event
-
-
-async def _send_json(body: bytes, send: Send, *headers: tuple[bytes, bytes]) -> None:
-    """Status 200, also for errors: these revisions tell them by JSON-RPC alone."""
-    described = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *headers]
-    await send({"type": "http.response.start", "status": 200, "headers": described})
-    await send({"type": "http.response.body", "body": body})

@@ -64,6 +64,13 @@ def _unavailable(sentence: str) -> Refused:
     return Refused(503, sentence, -32000, **{"Retry-After": str(RETRY_SECONDS)})
 
 
+async def send_json(body: bytes, send: Send, *headers: tuple[bytes, bytes], status: int = 200) -> None:
+    """A JSON-RPC response. The handshake revisions tell errors by it alone, with status 200."""
+    described = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *headers]
+    await send({"type": "http.response.start", "status": status, "headers": described})
+    await send({"type": "http.response.body", "body": body})
+
+
 def parsed(body: bytes) -> dict[str, Any]:
     """One JSON-RPC message. Raises Refused."""
     try:

@@ -24,10 +24,9 @@ from starlette.requests import Request
 from starlette.types import Scope, Send
 
 from mcp_server.transports.exchange import Exchange, Kernel
-from mcp_server.transports.messages import accepts
+from mcp_server.transports.messages import accepts, send_json
 
 _METHODS = {b"tools/call", b"tools/list"}
-_JSON = b"application/json"
 _REMEMBERED = 1_000
 _SHORT = 500
 """Bytes, of what is remembered; whoever sends more is read anew each time."""
@@ -58,7 +57,7 @@ class QuickCalls:
         if message["method"] == "tools/call" and not self._takes(message["params"].get("name")):
             return False
         status, answer = await self._answered(message, route, ServerMessageMetadata(request_context=request))
-        await _send(status, answer, send)
+        await send_json(to_json(answer), send, status=status)
         return True
 
     async def _is_safe(self, request: Request, headers: Mapping[bytes, bytes]) -> bool:
@@ -128,10 +127,3 @@ def _said(version: str, said: bytes) -> tuple[InitializeRequestParams | None, Cl
     info, capabilities = from_json(said)
     connection = Connection.from_envelope(version, info, capabilities)
     return connection.client_params, connection.client_capabilities
-
-
-async def _send(status: int, answer: dict[str, Any], send: Send) -> None:
-    body = to_json(answer)
-    headers = [(b"content-type", _JSON), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
