@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.suite import MISSING, SUITE, command, environment
-from tests.conformance.test_stdio_login import MILLISECONDS
+from tests.conformance.suite import MILLISECONDS, MISSING, SUITE, command, environment
 
 CLIENT = Path(__file__).with_name("client.py")
 AT_A_TIME = 2

@@ -4,19 +4,23 @@ It is a client of one kind of server, which knows it beforehand: public, with on
 what it therefore never does are listed with the reason; everything else has to succeed, today and in what is new.
 """
 
+import asyncio
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import keyring
 import pytest
+from keyring.backends import fail
 
-from tests.conformance.suite import MISSING, SUITE, command, environment, faults
+from mcp_server.auth import discovery
+from tests.conformance.stdio_login import PlainServer, ask_once
+from tests.conformance.suite import MILLISECONDS, MISSING, SUITE, command, environment, faults
 
 REVISION = "2026-07-28"
-CLIENT = Path(__file__).with_name("stdio_login.py")
-MILLISECONDS = 120_000
-"""That a scenario may take on a busy machine: the suite starts all of them at once."""
+CLIENT = Path(__file__).with_name("hand_over.py")
+AT_A_TIME = 2
 
 REGISTERS_ITSELF = "It is registered with every exchange, under one id: no registration, no document of its own."
 HAS_A_SECRET = "It is public: it runs on people's own computers, where no secret is one (RFC 8252 §8.5)."
@@ -92,14 +96,32 @@ pytestmark = pytest.mark.skipif(not SUITE.exists(), reason=MISSING)
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     """What fails, by scenario."""
     results = tmp_path_factory.mktemp("conformance")
-    client = ["client", f"--command={sys.executable} {CLIENT}", f"--timeout={MILLISECONDS}"]
-    subprocess.run(
-        command(*client, f"--requirements={REVISION}", f"--output-dir={results}"),
-        env=environment(),
-        stdout=subprocess.DEVNULL,
-        check=False,
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(discovery, "AuthorizationServer", PlainServer)
+        patch.setattr(keyring, "get_keyring", fail.Keyring)
+        asyncio.run(run(results))
     return {scenario: failed for scenario, failed in faults(results).items() if scenario.startswith("auth/")}
+
+
+async def run(results: Path) -> None:
+    turns = asyncio.Semaphore(AT_A_TIME)
+
+    async def log_in(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with turns:
+                await ask_once((await reader.readline()).decode().strip())
+        finally:
+            writer.close()
+
+    async with await asyncio.start_server(log_in, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        client = ["client", f"--command={sys.executable} -IS {CLIENT} {port}", f"--timeout={MILLISECONDS}"]
+        suite = await asyncio.create_subprocess_exec(
+            *command(*client, f"--requirements={REVISION}", f"--output-dir={results}"),
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+        )
+        await suite.wait()
 
 
 def test_every_scenario_of_a_login_is_run_or_listed(found: dict[str, set[str]]) -> None:
