@@ -42,30 +42,26 @@ class Logging:
             await self._sessions.set_log_level(session, params.level)
         return EmptyResult()
 
-    def wants(self, context: ServerRequestContext[Any], level: LoggingLevel) -> bool:
-        if context.protocol_version in MODERN_PROTOCOL_VERSIONS:
-            return level in allowed_log_levels(context.protocol_version, context.meta)
-        session = session_of(context)
-        least = self._level if session is None else session.log_level
-        return least is not None and _LEVELS.index(level) >= _LEVELS.index(least)
-
     async def tell(self, context: ServerRequestContext[Any], level: LoggingLevel, data: Any, logger: str) -> None:
-        if self.wants(context, level):
+        if self._wants(context, level):
             params = LoggingMessageNotificationParams(level=level, data=data, logger=logger)
             await context.session.send_notification(LoggingMessageNotification(params=params), context.request_id)
 
     async def tell_of(
-        self,
-        context: ServerRequestContext[Any],
-        tool: str,
-        began: float,
-        result: CallToolResult,
+        self, context: ServerRequestContext[Any], tool: str, began: float, result: CallToolResult
     ) -> None:
         """`info`: seconds and counts of a call that `began` then (`time.monotonic`); `warning` where more is left."""
-        if not self.wants(context, "warning"):  # and so nothing less severe
+        if not self._wants(context, "warning"):  # and so nothing less severe
             return
         body = result.structured_content or {}
         counts = {name: body[name] for name in _COUNTS if isinstance(body.get(name), int)}
         await self.tell(context, "info", {"seconds": round(time.monotonic() - began, 3), **counts}, tool)
         if body.get("truncated"):
             await self.tell(context, "warning", "There is more: narrow the question, or pass next_cursor.", tool)
+
+    def _wants(self, context: ServerRequestContext[Any], level: LoggingLevel) -> bool:
+        if context.protocol_version in MODERN_PROTOCOL_VERSIONS:
+            return level in allowed_log_levels(context.protocol_version, context.meta)
+        session = session_of(context)
+        least = self._level if session is None else session.log_level
+        return least is not None and _LEVELS.index(level) >= _LEVELS.index(least)
