@@ -1,12 +1,13 @@
 """The server that the conformance suite examines: ours, with the tools, resources and prompts that the suite asks for.
 
-Its kernel, transport, sessions and features are those of the product. There is no login, because the suite brings no
-token; tests/mcp_server tests that. Usage: python -m tests.conformance.server PORT
+Its connections, kernel, transport, sessions and features are those of the product. There is no login, because the suite
+brings no token; tests/mcp_server tests that. Usage: python -m tests.conformance.server PORT
 """
 
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 import mcp_types as types
@@ -26,6 +27,7 @@ from mcp_server.sessions.memory import Memory
 from mcp_server.sessions.session import session_of
 from mcp_server.sessions.store import Limits
 from mcp_server.settings import HttpService
+from mcp_server.transports.connection import Connection
 from mcp_server.transports.streamable_http import StreamableHttp
 from tests.conformance import examples
 from tests.conformance.nothing import Nothing
@@ -282,4 +284,5 @@ class Service:
 
 if __name__ == "__main__":
     port = int(sys.argv[1])
-    uvicorn.run(Service(port), host="127.0.0.1", port=port, http="httptools", log_level="warning")
+    http: Any = partial(Connection, seconds=60)  # as `mcp_server.transports.serving` has it
+    uvicorn.run(Service(port), host="127.0.0.1", port=port, http=http, log_level="warning")
