@@ -10,6 +10,7 @@ import pytest
 
 from mcp_server.settings import HttpService
 from tests import tokens
+from tests.mcp_server.tools.world import Clinic
 
 
 class KeyServer(ThreadingHTTPServer):
@@ -78,3 +79,8 @@ def settings_without_database(issuer: KeyServer) -> HttpService:
 @pytest.fixture
 def settings(settings_without_database: HttpService, mcp_database_url: str) -> HttpService:
     return settings_without_database.model_copy(update={"database_url": mcp_database_url, "pool_wait": 5})
+
+
+@pytest.fixture
+def clinic(transactional_db: None) -> Clinic:
+    return Clinic()

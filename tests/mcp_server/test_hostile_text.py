@@ -160,7 +160,9 @@ def test_what_the_server_says_of_itself_is_the_same_whatever_the_data_are(manage
 
 
 def test_resources_are_named_with_marked_text_alone(manager):
-    for resource in listening(manager, lambda client: client.list_resources()).resources:
+    resources = listening(manager, lambda client: client.list_resources()).resources
+    assert resources
+    for resource in resources:
         for text in (str(resource.uri), resource.name, resource.title, resource.description):
             check_unmarked(text or "")
 

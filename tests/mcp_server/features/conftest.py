@@ -13,7 +13,6 @@ from mcp_types.version import LATEST_MODERN_VERSION
 from core.models import User
 from mcp_server.app import build_server
 from tests.mcp_server.tools.conftest import Person, as_user, audit
-from tests.mcp_server.tools.world import Clinic
 
 __all__ = ["as_user", "audit"]
 
@@ -68,11 +67,6 @@ class Host:
             lambda client: client.complete(reference, {"name": argument, "value": value}, filled_in or None)
         )
         return result
-
-
-@pytest.fixture
-def clinic(transactional_db: None) -> Clinic:
-    return Clinic()
 
 
 @pytest.fixture

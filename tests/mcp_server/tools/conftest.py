@@ -13,7 +13,7 @@ from mcp_types import CallToolResult
 from oauth2_provider.models import AccessToken
 
 from core.actions.clients import register_stdio_client
-from core.models import AuditEvent, Narrowing, User
+from core.models import AuditEvent, Narrowing, Patient, User
 from core.oauth.claims import claims_of
 from core.policy.claims import principal_from
 from mcp_server.auth.caller import Caller
@@ -21,6 +21,7 @@ from mcp_server.backends.direct import Direct
 from mcp_server.database import Database
 from mcp_server.tools import TOOLS
 from tests.bearer import token_of
+from tests.mcp_server.tools.world import Clinic
 
 
 class Person:
@@ -82,6 +83,17 @@ def as_user(mcp_database_url: str) -> Iterator[Callable[..., Person]]:
         runner.run(database.__aenter__())
         yield partial(Person, runner.run, database)
         runner.run(database.__aexit__(None, None, None))
+
+
+@pytest.fixture
+def person(as_user: Callable[..., Person], clinic: Clinic) -> Person:
+    """The practitioner of the clinic."""
+    return as_user(clinic.practitioner)
+
+
+@pytest.fixture
+def patient(clinic: Clinic) -> Patient:
+    return clinic.patient()
 
 
 @pytest.fixture

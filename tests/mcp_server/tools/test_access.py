@@ -17,14 +17,9 @@ from tests.factories import (
     StudyFactory,
     UserFactory,
 )
-from tests.mcp_server.tools.world import Clinic, glucose, record
+from tests.mcp_server.tools.world import glucose, record
 
 LOG, MINE = "get_access_log", "get_my_access"
-
-
-@pytest.fixture
-def clinic(transactional_db):
-    return Clinic()
 
 
 def look(user, *patients, study=None, **fields):

@@ -5,12 +5,7 @@ import pytest
 from core.models import AuditEvent
 from mcp_server.tools import TOOLS
 from tests.factories import EnrolmentFactory, PatientFactory, StudyFactory
-from tests.mcp_server.tools.world import Clinic, glucose, record
-
-
-@pytest.fixture
-def clinic(transactional_db):
-    return Clinic()
+from tests.mcp_server.tools.world import glucose, record
 
 
 @pytest.fixture

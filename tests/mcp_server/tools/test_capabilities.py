@@ -10,15 +10,9 @@ from mcp_server.app import build_server
 from mcp_server.tools import TOOLS
 from tests.factories import UserFactory
 from tests.mcp_server.service import called, served, standing_token
-from tests.mcp_server.tools.world import Clinic
 
 TOOL = "get_server_capabilities"
 GUIDE = Path(__file__).parents[3] / "docs" / "http.md"
-
-
-@pytest.fixture
-def clinic(transactional_db):
-    return Clinic()
 
 
 @pytest.fixture

@@ -8,15 +8,10 @@ import pytest
 
 from core.models import Observation, StudyPatientScopeConsent
 from tests.factories import DataSourceFactory, EnrolmentFactory, StudyFactory, UserFactory
-from tests.mcp_server.tools.world import NOON, Clinic, glucose, pressure, record
+from tests.mcp_server.tools.world import NOON, glucose, pressure, record
 
 TOOL = "summarize_study_cohort"
 QUANTILES = {"min": 0, "p05": 0.05, "p25": 0.25, "median": 0.5, "p75": 0.75, "p95": 0.95, "max": 1}
-
-
-@pytest.fixture
-def clinic(transactional_db):
-    return Clinic()
 
 
 @pytest.fixture

@@ -11,24 +11,14 @@ from core.models import Observation, StudyPatientScopeConsent
 from core.policy.principal import TokenLimits
 from tests.bearer import client_of
 from tests.factories import ConsentFactory, EnrolmentFactory, PatientFactory, StudyFactory, UserFactory
-from tests.mcp_server.tools.world import NOON, Clinic, glucose, pressure, record
+from tests.mcp_server.tools.world import NOON, glucose, pressure, record
 
 RANGE, OF_PATIENT, OF_STUDY = "get_patient_date_range", "count_patient_observations", "count_study_observations"
 
 
 @pytest.fixture
-def clinic(transactional_db):
-    return Clinic()
-
-
-@pytest.fixture
 def patient(clinic):
     return clinic.patient(login=True)
-
-
-@pytest.fixture
-def person(as_user, clinic):
-    return as_user(clinic.practitioner)
 
 
 def by_kind(answer):

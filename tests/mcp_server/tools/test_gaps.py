@@ -10,25 +10,10 @@ from core.actions.narrowings import narrow
 from core.models import Observation, StudyPatientScopeConsent
 from core.policy.principal import TokenLimits
 from tests.factories import CodeFactory, ConsentFactory, EnrolmentFactory, PatientFactory, StudyFactory, UserFactory
-from tests.mcp_server.tools.world import NOON, Clinic, glucose, pressure, record
+from tests.mcp_server.tools.world import NOON, glucose, pressure, record
 
 TOOL = "find_data_gaps"
 GLUCOSE = {"data_type": "blood-glucose"}
-
-
-@pytest.fixture
-def clinic(transactional_db):
-    return Clinic()
-
-
-@pytest.fixture
-def patient(clinic):
-    return clinic.patient()
-
-
-@pytest.fixture
-def person(as_user, clinic):
-    return as_user(clinic.practitioner)
 
 
 def sent(clinic, patient, *times):

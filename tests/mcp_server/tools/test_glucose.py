@@ -7,16 +7,11 @@ import pytest
 
 from core.models import Observation, StudyPatientScopeConsent
 from tests.factories import EnrolmentFactory, PatientFactory, UserFactory
-from tests.mcp_server.tools.world import NOON, Clinic, glucose, pressure, record
+from tests.mcp_server.tools.world import NOON, glucose, pressure, record
 
 TOOL = "get_glucose_metrics"
 WAVE = [100 + 60 * ((n % 40) - 20) / 20 for n in range(288)]
 """A day of readings that rise and fall."""
-
-
-@pytest.fixture
-def clinic(transactional_db):
-    return Clinic()
 
 
 def wear(clinic, patient, values=WAVE, start=NOON):

@@ -12,21 +12,6 @@ from tests.mcp_server.tools.world import NOON, Clinic, glucose, pressure, record
 TOOL = "get_patient_observations"
 
 
-@pytest.fixture
-def clinic(transactional_db):
-    return Clinic()
-
-
-@pytest.fixture
-def patient(clinic):
-    return clinic.patient()
-
-
-@pytest.fixture
-def person(as_user, clinic):
-    return as_user(clinic.practitioner)
-
-
 def ids(*pages):
     return [row["observation_id"] for page in pages for row in page["observations"]]
 

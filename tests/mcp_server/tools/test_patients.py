@@ -20,7 +20,7 @@ from tests.factories import (
     StudyFactory,
     UserFactory,
 )
-from tests.mcp_server.tools.world import Clinic, glucose, record
+from tests.mcp_server.tools.world import glucose, record
 
 PATIENTS = {
     "admin": {"Peter", "Pamela", "Percy", "Paul", "Pat"},
@@ -37,11 +37,6 @@ PATIENTS = {
 }
 
 OF_A_STUDY = ("list_study_patients", "search_patients", "get_patient_demographics")
-
-
-@pytest.fixture
-def clinic(transactional_db):
-    return Clinic()
 
 
 @pytest.fixture

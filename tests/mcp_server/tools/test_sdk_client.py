@@ -1,16 +1,10 @@
 """The tools as the SDK's own client sees them, which checks each answer against the tool's output schema."""
 
-import pytest
 from mcp import Client
 
 from mcp_server.app import build_server
 from mcp_server.tools import TOOLS
-from tests.mcp_server.tools.world import Clinic, glucose, pressure, record
-
-
-@pytest.fixture
-def clinic(transactional_db):
-    return Clinic()
+from tests.mcp_server.tools.world import glucose, pressure, record
 
 
 def test_it_lists_and_calls_every_tool(as_user, clinic):

@@ -12,25 +12,10 @@ from core.models import Observation, StudyPatientScopeConsent
 from core.policy.principal import TokenLimits
 from tests.bearer import client_of
 from tests.factories import CodeFactory, ConsentFactory, PatientFactory, StudyFactory, UserFactory
-from tests.mcp_server.tools.world import NOON, Clinic, glucose, pressure, record
+from tests.mcp_server.tools.world import NOON, glucose, pressure, record
 
 SUMMARY, SERIES = "summarize_patient_observations", "get_observation_series"
 FIGURES = ("mean", "sd", "cv", "min", "p05", "p25", "median", "p75", "p95", "max")
-
-
-@pytest.fixture
-def clinic(transactional_db):
-    return Clinic()
-
-
-@pytest.fixture
-def patient(clinic):
-    return clinic.patient()
-
-
-@pytest.fixture
-def person(as_user, clinic):
-    return as_user(clinic.practitioner)
 
 
 def drawn(answer):

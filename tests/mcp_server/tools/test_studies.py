@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-import pytest
-
 from core.models import Study, StudyPatientScopeConsent, User
 from core.policy.principal import TokenLimits
 from tests import personas
@@ -17,7 +15,7 @@ from tests.factories import (
     StudyFactory,
     UserFactory,
 )
-from tests.mcp_server.tools.world import Clinic, glucose, pressure, record
+from tests.mcp_server.tools.world import glucose, pressure, record
 
 STUDIES = {
     "admin": {personas.BP_AND_HR, personas.BP, personas.BGL, personas.BT, personas.O2},
@@ -33,11 +31,6 @@ STUDIES = {
     "ccl_cardio_patient_pat": {personas.BGL, personas.O2},
 }
 PATIENTS = {personas.BP_AND_HR: 2, personas.BP: 2, personas.BGL: 1, personas.BT: 1, personas.O2: 2}
-
-
-@pytest.fixture
-def clinic(transactional_db):
-    return Clinic()
 
 
 def names(page):
