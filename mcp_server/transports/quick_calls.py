@@ -45,6 +45,7 @@ class QuickCalls:
             headers.get(b"mcp-method") not in _METHODS
             or scope["method"] != "POST"
             or not accepts(headers.get(b"accept", b""))[0]
+            or len(headers) < len(scope["headers"])  # one that comes twice: which of the two counts is not decided here
         ):
             return False
         request = Request(scope)

@@ -150,6 +150,22 @@ async def test_whatever_else_a_client_sends_is_left_to_the_sdk(settings, token, 
     assert lenient == {"a member too many", "a notification", "a parameter in a header"}
 
 
+@pytest.mark.parametrize(
+    ("name", "ours", "others"),
+    [("Host", "localhost:8001", "elsewhere.example"), ("Origin", "http://localhost:8001", "https://elsewhere.example")],
+)
+async def test_a_header_that_comes_twice_opens_nothing_to_who_sends_one_of_the_two(settings, token, name, ours, others):
+    """Which of the two is looked at and which is remembered must not differ."""
+    lines = {**HEADERS, "Authorization": f"Bearer {token}"}.items()
+    async with served(settings) as http:
+        for sent in ([ours, others], [others, ours]):
+            twice = [*lines, *((name, value) for value in sent)]
+            await http.post(tokens.RESOURCE, content=json.dumps(call()), headers=twice)
+        refused, _ = await asked(http, token, call(), {name: others})
+        answered, _ = await asked(http, token, call(), {name: ours})
+    assert (refused, answered) == ({"Host": 421, "Origin": 403}[name], 200)
+
+
 async def test_a_result_has_the_shape_that_the_revision_says(settings, token):
     async with served(settings) as http:
         _, answer = await asked(http, token, call(), {})

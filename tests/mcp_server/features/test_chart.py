@@ -284,6 +284,39 @@ async def test_hostile_names_stay_text_in_subtitles_and_legends(chromium, answer
 
 
 @pytest.mark.parametrize(
+    ("unit", "values"),
+    [
+        ("mmHg", (95.36, 95.36000000000001)),
+        ("mmHg", (1e17,)),
+        ("mmHg", (0,)),
+        ("mmHg", (-1e300, 1e300)),
+        ("constructor", (100, 101)),
+        ("__proto__", (100, 101)),
+    ],
+    ids=str,
+)
+async def test_readings_of_any_size_and_unit_are_drawn(chromium, answers, unit, values):
+    """A device sends them, and somebody else's browser draws them."""
+    result = json.loads(json.dumps(answers["series"]))
+    [series] = result["structuredContent"]["series"]
+    series["unit"] = unit
+    series["points"] = [[f"2026-11-01T{hour:02}:00:00-08:00", value] for hour, value in enumerate(values)]
+    async with shown(chromium, result) as (_, frame):
+        picture = frame.locator("svg[role=img]")
+        assert await picture.locator("circle.dot").count() == len(values)
+        assert 1 <= await picture.locator("line.grid").count() <= 10
+        for number in await picture.locator("circle.dot").evaluate_all("dots => dots.map(dot => dot.cy.baseVal.value)"):
+            assert 0 < number < 300
+
+
+async def test_a_name_does_not_turn_the_words_after_it_around(chromium, answers):
+    metrics = json.loads(json.dumps(answers["metrics"]))
+    metrics["structuredContent"]["patients"][0]["name"] = "Ann \u202eeel \u2066\u200f"
+    async with shown(chromium, metrics) as (_, frame):
+        assert (await frame.locator("h2 + p").first.inner_text()).startswith("Ann eel")
+
+
+@pytest.mark.parametrize(
     "result",
     [
         {"isError": True, "content": [{"type": "text", "text": HOSTILE}]},
