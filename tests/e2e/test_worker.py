@@ -47,8 +47,10 @@ def worker() -> Iterator[subprocess.Popen[bytes]]:
     """A worker of the test database."""
     url = embedded.database_url(DATA_DIR).replace("/postgres?", f"/{connection.settings_dict['NAME']}?")
     _, *arguments = DEPLOYMENT["processes"]["worker"].split()
+    # The tests' own settings would start one more PostgreSQL, which whoever is killed leaves behind.
+    own = {"DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "jhe.settings"}
     process = subprocess.Popen(
-        [sys.executable, *arguments], cwd=ROOT, env={**os.environ, "DATABASE_URL": url}, stderr=subprocess.DEVNULL
+        [sys.executable, *arguments], cwd=ROOT, env={**os.environ, **own}, stderr=subprocess.DEVNULL
     )
     try:
         yield process
